@@ -15,7 +15,7 @@ class KLConfig:
     image_channels: int = 3
     latent_channels: int = 4
     channels: int = 128
-    channel_mult: tuple[int, ...] = (1, 2, 4)
+    channel_mult: tuple[int | float, ...] = (1, 2, 4)
     res_blocks: int = 2
     attention: tuple[int, ...] = ()
     mid_attention: bool = True
@@ -38,7 +38,7 @@ class KLConfig:
     @property
     def widths(self) -> tuple[int, ...]:
         """The number of channels of every level, from fine to coarse."""
-        return tuple(self.channels * mult for mult in self.channel_mult)
+        return tuple(round(self.channels * mult) for mult in self.channel_mult)
 
     @property
     def downsampling(self) -> int:

@@ -9,7 +9,7 @@ from ldm_tutorial.nn import Upsample, group_norm
 
 
 class Decoder(nn.Module):
-    """Latents `(B, c, h, w)` -> images `(B, 3, f h, f w)`: the encoder mirrored, a residual block more a level."""
+    """Latents `(B, c, h, w)` -> images `(B, 3, f h, f w)`: the encoder mirrored, one block more a level."""
 
     def __init__(self, config: KLConfig):
         super().__init__()

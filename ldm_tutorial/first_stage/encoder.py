@@ -9,7 +9,7 @@ from ldm_tutorial.nn import Downsample, group_norm
 
 
 class Encoder(nn.Module):
-    """Images `(B, 3, H, W)` -> features `(B, out_channels, H/f, W/f)`: residual blocks, halving in between."""
+    """Images `(B, 3, H, W)` -> features `(B, out_channels, H/f, W/f)`: levels of residual blocks."""
 
     def __init__(self, config: KLConfig, out_channels: int):
         super().__init__()

@@ -28,6 +28,6 @@ class DiagonalGaussian:
         return self.mean
 
     def kl(self) -> Tensor:
-        """KL(self || N(0, I)) in nats: 1/2 sum(mean^2 + var - 1 - log var) over each latent. float32 `(B,)`"""
+        """KL(self || N(0, I)) of each latent in nats: 1/2 sum(mean^2 + var - 1 - log var). float32 `(B,)`"""
         mean, logvar = self.mean.float(), self.logvar.float()
         return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(dim=(1, 2, 3))

@@ -16,7 +16,7 @@ class KLAutoencoder(nn.Module):
     """Images `(B, 3, H, W)` in [-1, 1] <-> latents `(B, c, H/f, W/f)` of zero mean and unit variance.
 
     `posterior` and `decode_unscaled` speak the latents that the networks speak, for training; `encode` and
-    `decode` standardise them with `latent_mean` and `latent_std`, which `measure_scale` sets once, after training.
+    `decode` standardise them with `latent_mean` and `latent_std`, which `measure_scale` sets after training.
     With `stem=1` it is Stable Diffusion's first stage.
     """
 

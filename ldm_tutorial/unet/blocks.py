@@ -19,8 +19,8 @@ def attention(config: UNetConfig, level: int) -> SpatialTransformer | ImageSelfA
 class Block(nn.Module):
     """A residual block that hears the time, then attention where the level has it.
 
-    h `(B, in_channels, H, W)`, time `(B, time_dim)`, context `(B, M, d)`, mask `(B, M)` -> `(B, C, H, W)` with the
-    C channels of the level.
+    h `(B, in_channels, H, W)`, time `(B, time_dim)`, context `(B, M, d)`, mask `(B, M)` -> `(B, C, H, W)`
+    with the C channels of the level.
     """
 
     def __init__(self, config: UNetConfig, level: int, in_channels: int, has_attention: bool):

@@ -9,15 +9,15 @@ class UNetConfig:
 
     `attention`: downsampling factors inside the U-Net (1 is the latent's own resolution) at which every
     residual block is followed by attention; the middle has it if `mid_attention`.
-    `head_channels`: the width of an attention head; or, where given, `heads`: their number (one for all levels,
-    or one for each).
+    `head_channels`: the width of an attention head; or, where given, `heads`: their number (one for all
+    levels, or one for each).
     `context_dim`: the width of the context tokens; None is a network without cross-attention.
     """
 
     in_channels: int = 4
     out_channels: int = 4
     channels: int = 64
-    channel_mult: tuple[int, ...] = (1, 2, 4)
+    channel_mult: tuple[int | float, ...] = (1, 2, 4)
     res_blocks: int = 2
     attention: tuple[int, ...] = (2, 4)
     mid_attention: bool = True
@@ -51,7 +51,7 @@ class UNetConfig:
     @property
     def widths(self) -> tuple[int, ...]:
         """The number of channels of every level, from fine to coarse."""
-        return tuple(self.channels * mult for mult in self.channel_mult)
+        return tuple(round(self.channels * mult) for mult in self.channel_mult)
 
     @property
     def downsampling(self) -> int:

@@ -1,0 +1,130 @@
+"""U-Nets of diffusers as ours."""
+
+import torch
+from torch import nn
+
+from ldm_tutorial.interop.layers import (
+    channel_mult,
+    check_complete,
+    copy,
+    copy_attention,
+    copy_image_attention,
+    copy_on_tokens,
+    copy_res_block,
+    levels_with_attention,
+    only_value,
+    require,
+)
+from ldm_tutorial.nn import ImageSelfAttention
+from ldm_tutorial.unet import SpatialTransformer, UNet, UNetConfig
+from ldm_tutorial.unet.blocks import Block
+
+
+def unet_from_diffusers(module: nn.Module) -> UNet:
+    """Ours from a `UNet2DConditionModel` (Stable Diffusion 1.x, 2.x, inpainting) or a `UNet2DModel`.
+
+    The weights are copied; device, dtype and training mode are the module's. ValueError where a setting has
+    no counterpart.
+    """
+    with torch.device("meta"):
+        unet = UNet(unet_config_from_diffusers(module.config))
+    copy(unet.time.linear1, module.time_embedding.linear_1)
+    copy(unet.time.linear2, module.time_embedding.linear_2)
+    copy(unet.conv_in, module.conv_in)
+    for ours, theirs in zip(unet.down, module.down_blocks, strict=True):
+        copy_blocks(ours.blocks, theirs)
+        if ours.resample is not None:
+            copy(ours.resample.conv, theirs.downsamplers[0].conv)
+    copy_blocks(unet.middle, module.mid_block)
+    for ours, theirs in zip(unet.up, module.up_blocks, strict=True):
+        copy_blocks(ours.blocks, theirs)
+        if ours.resample is not None:
+            copy(ours.resample.conv, theirs.upsamplers[0].conv)
+    copy(unet.norm_out, module.conv_norm_out)
+    copy(unet.conv_out, module.conv_out)
+    check_complete(unet, module)
+    return unet.train(module.training)
+
+
+def unet_config_from_diffusers(config: dict) -> UNetConfig:
+    """Our config from that of a `UNet2DConditionModel` or a `UNet2DModel`; ValueError where there is none."""
+    has_context = "cross_attention_dim" in config
+    require(
+        config,
+        act_fn=("silu", "swish"),
+        flip_sin_to_cos=True,
+        freq_shift=0,
+        center_input_sample=False,
+        time_embedding_type="positional",
+        time_embedding_dim=None,
+        time_embedding_act_fn=None,
+        timestep_post_act=None,
+        time_cond_proj_dim=None,
+        resnet_time_scale_shift="default",
+        resnet_skip_time_act=False,
+        downsample_type="conv",
+        upsample_type="conv",
+        downsample_padding=1,
+        mid_block_scale_factor=1,
+        mid_block_type="UNetMidBlock2DCrossAttn" if has_context else "UNetMidBlock2D",
+        norm_eps=1e-5,
+        attn_norm_num_groups=None,
+        add_attention=True,
+        dual_cross_attention=False,
+        only_cross_attention=False,
+        cross_attention_norm=None,
+        attention_type="default",
+        conv_in_kernel=3,
+        conv_out_kernel=3,
+        reverse_transformer_layers_per_block=None,
+    )
+    attending = "CrossAttn{}Block2D" if has_context else "Attn{}Block2D"
+    levels = levels_with_attention(
+        config, ("DownBlock2D", "UpBlock2D"), (attending.format("Down"), attending.format("Up"))
+    )
+    if has_context:
+        # what these configs call `attention_head_dim` is the number of heads: 8 in 1.x, (5, 10, 20, 20) in 2.x
+        heads = config.get("num_attention_heads") or config["attention_head_dim"]
+        head_options = {"heads": heads if isinstance(heads, int) else tuple(heads), "head_channels": None}
+        head_options["context_dim"] = only_value(config, "cross_attention_dim")
+        head_options["transformer_depth"] = only_value(config, "transformer_layers_per_block")
+    elif config["attention_head_dim"] is None:
+        head_options = {"heads": 1, "head_channels": None}
+    else:
+        head_options = {"head_channels": config["attention_head_dim"]}
+    return UNetConfig(
+        in_channels=config["in_channels"],
+        out_channels=config["out_channels"],
+        channels=config["block_out_channels"][0],
+        channel_mult=channel_mult(config["block_out_channels"]),
+        res_blocks=only_value(config, "layers_per_block"),
+        attention=tuple(2**level for level in levels),
+        dropout=config.get("dropout", 0.0),
+        norm_groups=config["norm_num_groups"],
+        **head_options,
+    )
+
+
+def copy_blocks(ours: list[Block], theirs: nn.Module) -> None:
+    """The residual blocks of one level and their attention, which diffusers keeps in two lists."""
+    attentions = iter(getattr(theirs, "attentions", []))
+    for block, res_block in zip(ours, theirs.resnets, strict=True):
+        copy_res_block(block.res, res_block)
+        if isinstance(block.attention, SpatialTransformer):
+            copy_transformer(block.attention, next(attentions))
+        elif isinstance(block.attention, ImageSelfAttention):
+            copy_image_attention(block.attention, next(attentions))
+
+
+def copy_transformer(ours: SpatialTransformer, theirs: nn.Module) -> None:
+    copy(ours.norm, theirs.norm)
+    copy_on_tokens(ours.proj_in, theirs.proj_in)
+    for block, their_block in zip(ours.blocks, theirs.transformer_blocks, strict=True):
+        copy(block.norm1, their_block.norm1)
+        copy_attention(block.self_attention, their_block.attn1)
+        copy(block.norm2, their_block.norm2)
+        copy_attention(block.cross_attention, their_block.attn2)
+        copy(block.norm3, their_block.norm3)
+        copy(block.feed_forward.proj_in, their_block.ff.net[0].proj)
+        copy(block.feed_forward.proj_out, their_block.ff.net[2])
+    copy_on_tokens(ours.proj_out, theirs.proj_out)
