@@ -1,0 +1,40 @@
+"""What only the notebooks need: pictures, curves, widgets, exercises, gates.
+
+Everything that draws returns a `Picture`, which a cell shows when it is the last line; everything that speaks
+prints. The package itself never imports this folder.
+"""
+
+from ldm_tutorial.classroom.curves import bars, curves
+from ldm_tutorial.classroom.exercises import Exercise, Mistake, check, hint, solution
+from ldm_tutorial.classroom.gate import GateNotPassedError, gate
+from ldm_tutorial.classroom.machine import check_machine
+from ldm_tutorial.classroom.pictures import grid, maps, rows, strip
+from ldm_tutorial.classroom.progress import Live, say_live
+from ldm_tutorial.classroom.source import show_source
+from ldm_tutorial.classroom.style import COLOURS, Picture
+from ldm_tutorial.classroom.watch import watch
+from ldm_tutorial.classroom.widgets import explore
+
+__all__ = [
+    "COLOURS",
+    "Exercise",
+    "GateNotPassedError",
+    "Live",
+    "Mistake",
+    "Picture",
+    "bars",
+    "check",
+    "check_machine",
+    "curves",
+    "explore",
+    "gate",
+    "grid",
+    "hint",
+    "maps",
+    "rows",
+    "say_live",
+    "show_source",
+    "solution",
+    "strip",
+    "watch",
+]

@@ -1,0 +1,140 @@
+"""Says in words how an answer differs from the truth."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+TOLERANCE = 1e-4
+
+
+def difference(answer, truth, tolerance=TOLERANCE) -> str | None:
+    """None where `answer` equals `truth`, else one or two sentences a student can act on.
+
+    Tensors are compared in type, shape, dtype, finiteness and value (to `tolerance`, relative to the truth's
+    largest entry), numbers to `tolerance`, the rest by ==. A constant factor or offset is named.
+    """
+    if isinstance(truth, torch.Tensor):
+        return _tensor(answer, truth, tolerance)
+    if isinstance(truth, bool):
+        return (
+            None
+            if isinstance(answer, bool) and answer == truth
+            else f"The answer is {answer!r}, which is not right."
+        )
+    if isinstance(truth, int | float):
+        return _number(answer, truth, tolerance)
+    if isinstance(truth, dict) and isinstance(answer, dict):
+        return _mapping(answer, truth, tolerance)
+    if isinstance(truth, list | tuple) and isinstance(answer, Sequence) and not isinstance(answer, str):
+        return _sequence(answer, truth, tolerance)
+    if type(answer) is not type(truth):
+        return f"The answer is a {_kind(answer)}; {_a(_kind(truth))} was asked for."
+    return None if answer == truth else f"The answer {answer!r} is not right."
+
+
+def _tensor(answer, truth, tolerance):
+    if not isinstance(answer, torch.Tensor):
+        return f"The answer is a {_kind(answer)}; a tensor of shape {tuple(truth.shape)} was asked for."
+    if answer.shape != truth.shape:
+        return _shape(answer, truth)
+    if answer.dtype != truth.dtype:
+        return (
+            f"The numbers are stored as {_dtype(answer)}; {_dtype(truth)} was asked for. Look at the dtype."
+        )
+    a, b = answer.detach().double().cpu(), truth.detach().double().cpu()
+    if not torch.isfinite(a).all():
+        bad = int((~torch.isfinite(a)).sum())
+        return f"{bad} of {a.numel()} numbers are infinite or NaN: was something divided by zero?"
+    allowed = tolerance * max(1.0, b.abs().max().item()) if b.numel() else 0
+    if truth.dtype == torch.uint8:
+        allowed = 0
+    error = (a - b).abs()
+    if not error.numel() or error.max() <= allowed:
+        return None
+    return _scale(a, b, allowed) or _where(error, a, allowed)
+
+
+def _shape(answer, truth):
+    got, want = tuple(answer.shape), tuple(truth.shape)
+    said = f"The shape is {got}, but {want} was asked for."
+    if sorted(got) == sorted(want):
+        return f"{said} The sizes are the same in another order: look for a transpose or permute too many."
+    if [n for n in got if n != 1] == [n for n in want if n != 1]:
+        return f"{said} Only axes of length 1 differ: look at keepdim, view and unsqueeze."
+    if len(got) < len(want) and want[1:] == got:
+        return f"{said} The first axis, the batch, is missing: was it averaged away?"
+    if answer.numel() == 1:
+        return f"{said} Everything was reduced to one number: look at the dim argument."
+    return said
+
+
+def _scale(a, b, allowed):
+    factor = ((a * b).sum() / (b * b).sum()).item() if (b * b).sum() > 0 else math.nan
+    if (a - factor * b).abs().max() <= allowed:
+        if math.isclose(factor, -1, rel_tol=1e-3):
+            return "Every number has the wrong sign."
+        if abs(factor) > 1e-6:
+            return (
+                f"Every number is {factor:.4g} times what it should be: the shape is right, the scale is not."
+            )
+    offset = (a - b).mean()
+    if (a - b - offset).abs().max() <= allowed:
+        return (
+            f"Every number is {abs(offset):.4g} too {'large' if offset > 0 else 'small'}: an offset is off."
+        )
+    return None
+
+
+def _where(error, a, allowed):
+    wrong = int((error > allowed).sum())
+    worst = [int(i) for i in torch.unravel_index(error.argmax(), error.shape)]
+    share = "all" if wrong == error.numel() else f"{wrong} of {error.numel()}"
+    place = f" at index {worst}" if worst else ""
+    return (
+        f"The shape is right, but {share} numbers differ from the truth, by up to {error.max():.4g}{place} "
+        f"(your mean is {a.mean():.4g}, your standard deviation {a.std(correction=0):.4g})."
+    )
+
+
+def _number(answer, truth, tolerance):
+    if isinstance(answer, torch.Tensor) and answer.numel() == 1:
+        answer = answer.item()
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        if hasattr(answer, "item") and getattr(answer, "ndim", 1) == 0:
+            return _number(answer.item(), truth, tolerance)
+        return f"The answer is a {_kind(answer)}; one number was asked for."
+    if math.isclose(answer, truth, rel_tol=tolerance, abs_tol=tolerance if truth == 0 else 0):
+        return None
+    if truth and math.isfinite(answer) and answer:
+        return f"{answer:.6g} is {answer / truth:.4g} times the right number."
+    return f"{answer:.6g} is not the right number."
+
+
+def _sequence(answer, truth, tolerance):
+    if len(answer) != len(truth):
+        return f"The answer has {len(answer)} entries; {len(truth)} were asked for."
+    for place, (a, b) in enumerate(zip(answer, truth, strict=True)):
+        said = difference(a, b, tolerance)
+        if said:
+            return f"Entry {place}: {said[0].lower()}{said[1:]}"
+    return None
+
+
+def _mapping(answer, truth, tolerance):
+    if answer.keys() != truth.keys():
+        return f"The answer has the entries {sorted(answer)}; asked for were {sorted(truth)}."
+    wrong = [name for name in truth if difference(answer[name], truth[name], tolerance)]
+    return f"Not right yet: {', '.join(map(str, wrong))}." if wrong else None
+
+
+def _kind(value):
+    return "tensor" if isinstance(value, torch.Tensor) else type(value).__name__
+
+
+def _a(kind):
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _dtype(tensor):
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,86 @@
+"""Curves and bars, told apart by colour, by marker and by line style."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.figure import Figure
+
+from ldm_tutorial.classroom.style import COLOURS, INK, Picture, picture, styled
+
+STYLES = tuple(zip(COLOURS.values(), ("-", "--", "-.", ":", "-", "--", "-."), "os^Dv*P", strict=True))
+
+
+def curves(
+    named: Mapping[str, tuple[Sequence, Sequence]],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    logx=False,
+    logy=False,
+    levels: Mapping[str, float] | None = None,
+    size=(8.0, 4.2),
+) -> Picture:
+    """Lines over a common axis: `curves({"linear": (t, snr)}, "step t", "signal-to-noise ratio", "...")`.
+
+    levels: horizontal lines to read against, by name. Markers are drawn where a line has at most 30 points.
+    """
+    with styled():
+        figure = Figure(size)
+        axis = figure.subplots()
+        for (name, (x, y)), (colour, line, marker) in zip(named.items(), STYLES, strict=False):
+            x, y = _numbers(x), _numbers(y)
+            few = len(x) <= 30
+            axis.plot(x, y, line, color=colour, marker=marker if few else None, label=name)
+        for name, level in (levels or {}).items():
+            axis.axhline(level, color=INK, linewidth=1.2, linestyle=(0, (1, 2)))
+            axis.annotate(
+                name,
+                (1, level),
+                (0, 3),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha="right",
+                va="bottom",
+                fontsize=12,
+            )
+        axis.set(
+            xlabel=xlabel,
+            ylabel=ylabel,
+            xscale="log" if logx else "linear",
+            yscale="log" if logy else "linear",
+        )
+        if len(named) > 1:
+            axis.legend()
+        _title(axis, title, size)
+    return picture(figure, title)
+
+
+def bars(
+    named: Mapping[str, float], ylabel: str, title: str, form="{:.2g}", logy=False, size=(8.0, 4.2)
+) -> Picture:
+    """One bar a name with its number on top."""
+    with styled():
+        figure = Figure(size)
+        axis = figure.subplots()
+        axis.grid(False, axis="x")
+        colours = list(COLOURS.values())
+        drawn = axis.bar(
+            [textwrap.fill(name, 16) for name in named],
+            [float(value) for value in named.values()],
+            color=[colours[i % len(colours)] for i in range(len(named))],
+            width=0.6,
+        )
+        axis.bar_label(drawn, [form.format(float(v)) for v in named.values()], padding=3)
+        axis.set(ylabel=ylabel, yscale="log" if logy else "linear")
+        axis.margins(y=0.15)
+        _title(axis, title, size)
+    return picture(figure, title)
+
+
+def _numbers(values):
+    return values.detach().cpu().tolist() if isinstance(values, torch.Tensor) else [float(v) for v in values]
+
+
+def _title(axis, title, size):
+    axis.set_title(textwrap.fill(title, int(size[0] * 8.2)), loc="left", pad=12)

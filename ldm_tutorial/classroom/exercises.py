@@ -1,0 +1,169 @@
+"""Exercises: a stub in the notebook, a check that explains, hints and a solution on demand.
+
+A lesson's exercises live in `classroom/lessons/`, where they are tested: every solution passes its own check,
+every named mistake is recognised. In the notebook an exercise looks like this::
+
+    def noisy(z, noise, alpha_bar):
+        ...  # your code
+
+    check(lesson.noisy, noisy)
+    # hint(lesson.noisy)
+    # solution(lesson.noisy)
+"""
+
+import copy
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ldm_tutorial.classroom.compare import TOLERANCE, difference
+from ldm_tutorial.classroom.source import Source, show_source
+
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that many people give: its name, the code that makes it, and what to tell them."""
+
+    name: str
+    answer: Callable
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One task with its truth.
+
+    name: what the reader calls it. solution: the tested answer, a function; without arguments where the task
+    asks for a value. cases: returns the arguments on which answers are compared. mistakes: wrong answers
+    that are recognised. hints: from a nudge to nearly everything. insight: a sentence worth keeping.
+    """
+
+    name: str
+    solution: Callable
+    cases: Callable[[], list[tuple]] = lambda: [()]
+    mistakes: tuple[Mistake, ...] = ()
+    hints: tuple[str, ...] = ()
+    insight: str = ""
+    tolerance: float = TOLERANCE
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `judge` found: status is "blank", "right", "mistake" (a known one, named) or "wrong"."""
+
+    status: str
+    text: str
+    mistake: str | None = None
+
+
+def check(exercise: Exercise, answer) -> None:
+    """Compare a reader's function (or value) with the truth and print what was found."""
+    print(textwrap.fill(judge(exercise, answer).text, WIDTH))
+
+
+def hint(exercise: Exercise, number: int = 1) -> None:
+    """Print the hint of that number, 1 being the gentlest."""
+    count = len(exercise.hints)
+    if not 1 <= number <= count:
+        raise ValueError(f"{exercise.name} has hints 1 to {count}, but number {number} was asked for")
+    more = f" (for the next one: number {number + 1})" if number < count else " (the last one)"
+    print(textwrap.fill(f"Hint {number} of {count}{more}: {exercise.hints[number - 1]}", WIDTH))
+
+
+def solution(exercise: Exercise) -> Source:
+    """The tested solution."""
+    return show_source(exercise.solution)
+
+
+def judge(exercise: Exercise, answer) -> Verdict:
+    """Find out whether an answer is blank, right, a known mistake or otherwise wrong, and say so in words."""
+    title = exercise.name[0].upper() + exercise.name[1:]
+    if _is_blank(answer):
+        return _blank(title)
+    cases = exercise.cases()
+    truths = [exercise.solution(*copy.deepcopy(case)) for case in cases]
+    answers = []
+    for case in cases:
+        given = copy.deepcopy(case)
+        try:
+            value = answer(*given) if callable(answer) else answer
+        except NotImplementedError:
+            return _blank(title)
+        except Exception as error:  # whatever the reader's code raises is part of the lesson
+            return Verdict("wrong", f"{title}: {_stopped(error, answer, given)}")
+        if _is_blank(value):
+            return _blank(title)
+        if not _same(given, case):
+            said = (
+                "your function changed its input in place (look for +=, *= or a method whose name ends in _)."
+            )
+            return Verdict("wrong", f"{title}: {said}")
+        answers.append(value)
+    said = [difference(a, b, exercise.tolerance) for a, b in zip(answers, truths, strict=True)]
+    if not any(said):
+        return Verdict("right", f"{title}: right. {exercise.insight}".rstrip())
+    for mistake in exercise.mistakes:
+        wrong = [mistake.answer(*copy.deepcopy(case)) for case in cases]
+        if not any(difference(a, b, exercise.tolerance) for a, b in zip(answers, wrong, strict=True)):
+            text = f"{title}: not yet. This is a well-known slip: {mistake.name}. {mistake.explanation}"
+            return Verdict("mistake", text, mistake.name)
+    first = next(i for i, sentence in enumerate(said) if sentence)
+    where = f" with {_inputs(exercise.solution, cases[first])}" if cases[first] else ""
+    return Verdict("wrong", f"{title}: not yet{where}. {said[first]}")
+
+
+def _is_blank(answer):
+    """Whether the dots of the stub, or some of them, are still there."""
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    return (
+        answer is None
+        or answer is ...
+        or (isinstance(answer, list | tuple) and any(a is ... for a in answer))
+    )
+
+
+def _blank(title):
+    return Verdict(
+        "blank", f"{title}: not filled in yet. Replace the dots in the cell above and run it again."
+    )
+
+
+def _stopped(error, answer, given):
+    sentence = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+    return f"your code stopped with {type(error).__name__} ({sentence}) when it got {_inputs(answer, given)}."
+
+
+def _inputs(function, case):
+    """The arguments in words: `z of shape (2, 4, 8, 8), t = 3`."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += [f"argument {i + 1}" for i in range(len(names), len(case))]
+    described = []
+    for name, value in zip(names, case, strict=False):
+        if isinstance(value, torch.Tensor) and value.ndim:
+            described.append(f"{name} of shape {tuple(value.shape)}")
+        elif isinstance(value, int | float | str):
+            described.append(f"{name} = {value!r}")
+        else:
+            described.append(f"{name}, a {type(value).__name__}")
+    return ", ".join(described) or "no arguments"
+
+
+def _same(a, b):
+    """Whether two argument tuples hold the same numbers; what cannot be compared counts as unchanged."""
+    for x, y in zip(a, b, strict=True):
+        if isinstance(x, torch.Tensor) and not (
+            x.shape == y.shape and torch.equal(x.nan_to_num(), y.nan_to_num())
+        ):
+            return False
+        if isinstance(x, list | dict | set) and x != y:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""The exercises of each lesson: tested solutions, cases, named mistakes, hints."""

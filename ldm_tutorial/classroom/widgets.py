@@ -1,0 +1,77 @@
+"""Sliders, each with a static twin drawn by the same function."""
+
+import functools
+import io
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+from IPython.display import display
+from PIL import Image
+
+from ldm_tutorial.classroom.style import Picture
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDEST = 1100  # pixels: pictures that together are wider stand below each other
+
+
+def explore(
+    draw: Callable[..., Picture], values: Sequence, label: str, start=None, twin: Sequence | None = None
+):
+    """Show a slider over `values` that redraws `draw(value)`, and below it that drawing at the `twin` values.
+
+    draw should be quick: prepare what is slow (samples, say) before, in a dictionary by value. What was drawn
+    once is kept. By default the slider starts in the middle, and the static figure shows the first, the
+    middle and the last value. The stored page holds only that figure; the slider lives where a kernel runs.
+    """
+    values = list(values)
+    middle = values[len(values) // 2]
+    start = middle if start is None else start
+    twin = list(dict.fromkeys([values[0], middle, values[-1]])) if twin is None else list(twin)
+    for name, wanted in (("start", [start]), ("twin", twin)):
+        for value in wanted:
+            if value not in values:
+                raise ValueError(f"{name} {value!r} is not one of the slider's values {values}")
+    draw = functools.cache(draw)
+    show_live(slider(draw, values, label, start))
+    display(stacked([draw(value) for value in twin]))
+
+
+def slider(draw: Callable[..., Picture], values: Sequence, label: str, start) -> ipywidgets.Widget:
+    """A labelled slider with the picture it moves; the arrow keys move it too."""
+    handle = ipywidgets.SelectionSlider(
+        options=[(str(value), value) for value in values],
+        value=start,
+        description=label,
+        style={"description_width": "initial"},
+        layout=ipywidgets.Layout(width="min(100%, 620px)"),
+    )
+    image = ipywidgets.Image(value=draw(start).png, format="png", layout=ipywidgets.Layout(max_width="100%"))
+
+    def redraw(change):
+        image.value = draw(change["new"]).png
+
+    handle.observe(redraw, names="value")
+    return ipywidgets.VBox([handle, image], layout=ipywidgets.Layout(align_items="flex-start"))
+
+
+def show_live(widget: ipywidgets.Widget) -> None:
+    """Show a widget where a kernel runs, leaving nothing to compare or to store in the page."""
+    # Without the text form (a line of Python that names the widget) the validator skips the output.
+    display({WIDGET_VIEW: widget._repr_mimebundle_()[WIDGET_VIEW]}, raw=True)
+
+
+def stacked(pictures: Sequence[Picture]) -> Picture:
+    """One picture of several: side by side where that fits a page, else below each other."""
+    if len(pictures) == 1:
+        return pictures[0]
+    images = [Image.open(io.BytesIO(picture.png)).convert("RGB") for picture in pictures]
+    widths, heights = [image.width for image in images], [image.height for image in images]
+    beside = sum(widths) <= WIDEST
+    size = (sum(widths), max(heights)) if beside else (max(widths), sum(heights))
+    page, x, y = Image.new("RGB", size, "white"), 0, 0
+    for image in images:
+        page.paste(image, (x, y))
+        x, y = (x + image.width, y) if beside else (x, y + image.height)
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG", optimize=True)
+    return Picture(buffer.getvalue(), " | ".join(dict.fromkeys(picture.description for picture in pictures)))

@@ -1,0 +1,149 @@
+"""The exercise machinery: what is blank, right, a known mistake, or wrong in a way that can be told."""
+
+import pytest
+import torch
+
+from ldm_tutorial.classroom import Exercise, Mistake, check, hint, solution
+from ldm_tutorial.classroom.exercises import judge
+
+
+def double_rows(x):
+    return 2 * x
+
+
+EXERCISE = Exercise(
+    name="doubling",
+    solution=double_rows,
+    cases=lambda: [(torch.arange(12.0).view(3, 4),), (torch.ones(2, 5),)],
+    mistakes=(
+        Mistake("halving", lambda x: x / 2, "Two times, not half."),
+        Mistake("forgetting the rows", lambda x: (2 * x).sum(0), "Keep the rows."),
+    ),
+    hints=("Twice.", "Multiply by 2."),
+    insight="Doubling is its own reward.",
+)
+VALUE = Exercise(name="six times seven", solution=lambda: 42.0)
+
+
+def blank(x): ...
+
+
+def raising(x):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("answer", [blank, raising, None, ...])
+def test_an_unfilled_stub_is_met_kindly(answer, capsys):
+    check(EXERCISE, answer)
+    said = capsys.readouterr().out
+    assert "not filled in yet" in said, "a blank stub must not look like an error"
+    assert "Replace the dots" in said, "the reader must learn what to do next"
+
+
+@pytest.mark.parametrize("value", [[1, ...], (..., ...), {"a": 1, "b": ...}])
+def test_a_partly_filled_value_is_blank(value):
+    assert judge(Exercise(name="list", solution=lambda: [1, 2]), value).status == "blank"
+
+
+def test_the_right_answer_is_said_to_be_right(capsys):
+    check(EXERCISE, lambda x: x + x)
+    assert capsys.readouterr().out == "Doubling: right. Doubling is its own reward.\n"
+
+
+def test_a_named_mistake_is_recognised():
+    verdict = judge(EXERCISE, lambda x: 0.5 * x)
+    assert verdict.status == "mistake" and verdict.mistake == "halving"
+    assert "Two times, not half." in verdict.text
+
+
+def test_a_named_mistake_goes_before_its_shape():
+    assert judge(EXERCISE, lambda x: 2 * x.sum(0)).mistake == "forgetting the rows"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x: (2 * x).tolist(), "a tensor of shape (3, 4) was asked for"),
+        (lambda x: (2 * x).t(), "transpose"),
+        (lambda x: (2 * x)[None], "axes of length 1"),
+        (lambda x: (2 * x).mean(0) * 7, "batch"),
+        (lambda x: (2 * x).sum(), "one number"),
+        (lambda x: (2 * x).double(), "float32 was asked for"),
+        (lambda x: 2 * x / 0, "infinite or NaN"),
+        (lambda x: 6 * x, "3 times what it should be"),
+        (lambda x: -2 * x, "wrong sign"),
+        (lambda x: 2 * x + 0.5, "0.5 too large"),
+        (lambda x: x**2, "numbers differ from the truth"),
+        (lambda x: x @ x, "stopped with RuntimeError"),
+        (lambda x: x.mul_(2), "changed its input in place"),
+        (lambda: 3, "stopped with TypeError"),
+    ],
+)
+def test_a_wrong_answer_is_explained_in_words(answer, words):
+    verdict = judge(EXERCISE, answer)
+    assert verdict.status == "wrong"
+    assert words in verdict.text, f"expected the explanation to contain {words!r}, got {verdict.text!r}"
+
+
+def test_the_input_that_failed_is_named():
+    assert "with x of shape (3, 4)" in judge(EXERCISE, lambda x: x**2).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (42, "right"),
+        (42.0, "right"),
+        (torch.tensor(42.0), "right"),
+        (43, "wrong"),
+        (True, "wrong"),
+        ("42", "wrong"),
+    ],
+)
+def test_a_value_is_compared_as_a_number(answer, status):
+    assert judge(VALUE, answer).status == status
+
+
+def test_a_wrong_number_is_told_its_factor():
+    assert "2 times the right number" in judge(VALUE, 84).text
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "words"),
+    [
+        (["a", "b"], ["a"], "1 entries"),
+        (["a", "b"], ["a", "c"], "Entry 1"),
+        ({"A": "x", "B": "y"}, {"A": "x", "B": "z"}, "Not right yet: B"),
+        ({"A": "x"}, {"C": "x"}, "asked for were ['A']"),
+        (True, False, "not right"),
+        ("yes", "no", "not right"),
+        ("yes", 3, "a str was asked for"),
+    ],
+)
+def test_values_that_are_not_numbers(truth, answer, words):
+    verdict = judge(Exercise(name="value", solution=lambda: truth), answer)
+    assert verdict.status == "wrong" and words in verdict.text
+    assert judge(Exercise(name="value", solution=lambda: truth), truth).status == "right"
+
+
+def test_bytes_must_be_exact():
+    exercise = Exercise(name="bytes", solution=lambda: torch.tensor([254, 255], dtype=torch.uint8))
+    assert judge(exercise, torch.tensor([255, 255], dtype=torch.uint8)).status == "wrong"
+
+
+def test_hints_are_numbered(capsys):
+    hint(EXERCISE)
+    assert capsys.readouterr().out == "Hint 1 of 2 (for the next one: number 2): Twice.\n"
+    hint(EXERCISE, 2)
+    assert "(the last one): Multiply by 2." in capsys.readouterr().out
+    with pytest.raises(ValueError, match="has hints 1 to 2, but number 3"):
+        hint(EXERCISE, 3)
+
+
+def test_the_solution_is_the_tested_source():
+    from ldm_tutorial.classroom.lessons.lesson08 import guided, guided_exercise
+
+    shown = solution(guided_exercise)
+    assert shown.place.startswith("ldm_tutorial/classroom/lessons/lesson08.py, lines ")
+    assert "eps_null + w * (eps_cond - eps_null)" in shown.code
+    assert guided_exercise.solution is guided
