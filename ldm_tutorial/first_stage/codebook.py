@@ -1,4 +1,4 @@
-"""The codebook: every latent vector is replaced by the nearest of K learned ones (van den Oord et al. 2017)."""
+"""The codebook: every latent vector becomes the nearest of K learned ones (van den Oord et al. 2017)."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-# Rows and columns of the distance table that are computed at a time: a tile fits in a core's cache.
-ROWS, COLUMNS = 512, 512
+from ldm_tutorial.first_stage.nearest import nearest_code
 
 
 class Quantised(NamedTuple):
@@ -48,36 +47,33 @@ class Codebook(nn.Module):
         index = nearest_code(vectors.detach(), self.weight.detach())  # 2. distances, 3. argmin
         codes = rearrange(index, "(b h w) -> b h w", h=z.shape[2], w=z.shape[3])
         e = self.look_up(codes)  # 4. look-up, 5. back to an image of vectors
-        loss = F.mse_loss(e.float(), z.detach().float()) + self.commitment * F.mse_loss(
-            z.float(), e.detach().float()
-        )
+        codebook_loss = F.mse_loss(e.float(), z.detach().float())
+        commitment_loss = F.mse_loss(z.float(), e.detach().float())
         # 6. Forward this is e to the last bit; backward, argmin has no gradient, so z takes that of e.
-        return Quantised(e.detach() + (z - z.detach()), codes, loss)
+        return Quantised(
+            e.detach() + (z - z.detach()), codes, codebook_loss + self.commitment * commitment_loss
+        )
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The vectors of code indices: int64 `(B, h, w)` -> `(B, d, h, w)`."""
         return rearrange(F.embedding(codes, self.weight), "b h w d -> b d h w")
 
 
-@torch.no_grad()
-def nearest_code(z: Tensor, codebook: Tensor) -> Tensor:
-    """Index of the code at the smallest Euclidean distance to each vector; the first of several.
+def code_counts(codes: Tensor, size: int) -> Tensor:
+    """How often each of `size` codes occurs in int64 codes of any shape: int64 `(size,)`. Counts add up."""
+    return torch.bincount(codes.flatten(), minlength=size)
 
-    z `(N, d)`, codebook `(K, d)` -> int64 `(N,)`. |z - e|^2 = |z|^2 + 2 (|e|^2 / 2 - z e), so the smallest
-    |e|^2 / 2 - z e is the nearest: one matrix product, done in tiles that stay in the cache, so that the
-    extra memory doesn't grow with K. Raises ValueError where the dimensions differ.
+
+def usage(counts: Tensor) -> float:
+    """The share of codes that occur at all, in [0, 1]."""
+    return (counts > 0).double().mean().item()
+
+
+def perplexity(counts: Tensor) -> float:
+    """exp(entropy) of how often the codes occur: how many equally frequent codes would say as much.
+
+    From 1 (collapsed on one code) to K (all used alike). ValueError where nothing has been counted.
     """
-    if z.ndim != 2 or codebook.ndim != 2 or z.shape[1] != codebook.shape[1] or not len(codebook):
-        raise ValueError(
-            f"z {tuple(z.shape)} and codebook {tuple(codebook.shape)} must be (N, d) and (K, d) "
-            "with the same d and at least one code"
-        )
-    dtype = torch.promote_types(z.dtype, torch.float32)
-    z, codebook = z.to(dtype), codebook.to(dtype)
-    # Rounded to half precision, distances between neighbouring codes would be ties.
-    with torch.autocast(z.device.type, enabled=False):
-        tiles = [
-            (k, e, e.square().sum(1) / 2)
-            for k, e in zip(range(0, len(codebook), COLUMNS), codebook.split(COLUMNS), strict=True)
-        ]
-        return torch.cat([nearest_in_tiles(rows, tiles) for rows in z.split(ROWS)])
+    if not counts.sum():
+        raise ValueError("counts are all zero; count the codes of at least one image first")
+    return torch.distributions.Categorical(counts.double()).entropy().exp().item()
