@@ -1,0 +1,69 @@
+"""Training the second stage: predict the noise (or x0, or v) in latents of every noise level."""
+
+import torch
+from torch import Tensor, nn
+
+from ldm_tutorial.conditioning import AttributeConditioner, ConditionDropout
+from ldm_tutorial.latent_diffusion import LatentDiffusion
+
+LEVELS = 10  # bins of t in which the loss is reported
+
+
+class DiffusionObjective(nn.Module):
+    """The simple loss over cached `latents` (N, c, h, w) and their condition `tokens` (N, M) or None.
+
+    `drop_rate` of the images in a batch learn the null condition. `wishes` are what the strip draws.
+    The first stage is frozen: it appears here only to decode the strip.
+    """
+
+    def __init__(
+        self,
+        model: LatentDiffusion,
+        latents: Tensor,
+        tokens: Tensor | None,
+        drop_rate,
+        loss="l2",
+        wishes=None,
+    ):
+        super().__init__()
+        self.model, self.latents, self.tokens, self.wishes = model, latents, tokens, wishes
+        self.loss = loss
+        self.dropout = ConditionDropout(drop_rate)
+        model.first_stage.requires_grad_(False).eval()
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def randomness(self, indices: Tensor, generator: torch.Generator) -> dict:
+        """Noise, timesteps and what the network is told of the images `indices`; the rest is fetched."""
+        n = len(indices)
+        random = {
+            "noise": torch.randn((n, *self.model.latent_shape), generator=generator),
+            "t": torch.randint(self.model.schedule.T, (n,), generator=generator),
+        }
+        if self.tokens is not None:
+            tokens, conditioner = self.tokens[indices], self.model.conditioner
+            if isinstance(conditioner, AttributeConditioner):
+                tokens = conditioner.hide(tokens, generator)
+            random["tokens"] = self.dropout(tokens, conditioner.null_tokens, generator)
+        return random
+
+    def fetch(self, indices: Tensor) -> dict:
+        return {"z": self.latents[indices].float()}
+
+    def forward(self, batch: dict):
+        each = self.model.loss(batch["z"], batch.get("tokens"), batch["t"], batch["noise"], self.loss)
+        loss = each.mean()
+        level = torch.nn.functional.one_hot(batch["t"] * LEVELS // self.model.schedule.T, LEVELS).to(
+            each.dtype
+        )
+        logs = {
+            "loss": (each.sum(), len(each)),
+            "loss_by_level": ((level * each.detach()[:, None]).sum(0), level.sum(0)),
+        }
+        return loss, logs
+
+    @torch.no_grad()
+    def strip(self) -> Tensor:
+        n = 8 if self.wishes is None else len(self.wishes)
+        return self.model.sample(self.wishes, n=n, steps=20, guidance_scale=2.0, seed=0)

@@ -1,0 +1,224 @@
+"""The training loop of both stages.
+
+An *objective* is a module that knows its data, what is random in a step, and its loss:
+
+    len(objective)                         how many images there are
+    objective.fetch(indices) -> dict       their tensors
+    objective.randomness(indices, generator) -> dict    noise, timesteps, ... of a whole batch
+    objective(batch) -> (loss, logs)       scalar; logs: name -> (sum, count), averaged when reported
+    objective.strip() -> (N, 3, H, W)      pictures from fixed seeds
+    objective.model                        what is saved as the result
+
+Everything else about a run is here, once.
+"""
+
+import json
+import math
+import signal
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
+
+from ldm_tutorial.training.config import TrainingConfig
+from ldm_tutorial.training.ema import EMA
+from ldm_tutorial.training.health import NonFiniteError, first_bad_layer
+from ldm_tutorial.training.order import DataOrder, step_generator
+from ldm_tutorial.training.pictures import save_strip
+from ldm_tutorial.training.state import load_state, save_state, states
+
+
+class Interrupted(Exception):  # noqa: N818 (not an error)
+    """Training was stopped by the user; its state is saved."""
+
+
+def train(objective, config: TrainingConfig, run: Path, resume: bool = False, progress: bool = True):
+    """Train `objective` for config.steps steps in the folder `run`; its weights end as the moving average.
+
+    Returns the list of log records. Raises NonFiniteError on a NaN, Interrupted after Ctrl-C (the
+    state is saved first), FileExistsError where `run` holds a run and `resume` is not asked for.
+    Works under `torchrun` on several processes: each takes its share of every batch.
+    """
+    run = Path(run)
+    if states(run) and not resume:
+        raise FileExistsError(f"{run} holds a run already; add --resume to go on with it, or choose another")
+    accelerator = Accelerator(mixed_precision=config.mixed_precision, cpu=config.device == "cpu")
+    shares = accelerator.num_processes * config.accumulation
+    if config.batch_size % shares:
+        raise ValueError(
+            f"batch_size {config.batch_size} is not a multiple of processes x accumulation {shares}"
+        )
+    objective.to(accelerator.device)
+    if config.channels_last:
+        objective.to(memory_format=torch.channels_last)
+    parameters = [p for p in objective.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        parameters, config.learning_rate, config.betas, weight_decay=config.weight_decay, fused=True
+    )
+    ema = EMA(objective, config.ema_decay)
+    start = load_state(run, objective, optimizer, ema)["step"] if resume and states(run) else 0
+    wrapped, stepper = accelerator.prepare(objective, optimizer)
+    batches = iter(
+        DataLoader(
+            Batches(objective, config, accelerator.process_index, accelerator.num_processes),
+            batch_size=None,
+            sampler=range(start, config.steps),
+            num_workers=config.workers,
+        )
+    )
+    log = Log(run, start, accelerator, config)
+    bar = tqdm(total=config.steps, initial=start, disable=not (progress and accelerator.is_main_process))
+    with StopFlag() as stop, bar:
+        for step in range(start, config.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(config, step)
+            for part, batch in enumerate(next(batches)):
+                batch = {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
+                with accelerator.autocast():
+                    loss, logs = wrapped(batch)
+                if not torch.isfinite(loss):
+                    raise NonFiniteError(explain(run, step, objective, batch))
+                if part + 1 < config.accumulation:
+                    with accelerator.no_sync(wrapped):
+                        accelerator.backward(loss / config.accumulation)
+                else:
+                    accelerator.backward(loss / config.accumulation)
+                log.add(logs)
+            if accelerator.sync_gradients:
+                norm = accelerator.clip_grad_norm_(parameters, config.gradient_clip)
+                if not torch.isfinite(norm) and config.mixed_precision != "fp16":  # fp16's scaler skips it
+                    raise NonFiniteError(explain(run, step, objective, batch))
+            stepper.step()
+            stepper.zero_grad(set_to_none=True)
+            ema.update()
+            done = step + 1
+            if done % config.log_every == 0 or done == config.steps:
+                bar.set_postfix_str(log.write(done, learning_rate(config, step)))
+            bar.update()
+            last = done == config.steps or stop.asked
+            if accelerator.is_main_process:
+                if done % config.checkpoint_every == 0 or last:
+                    save_state(run, done, objective, optimizer, ema, {"seconds": log.seconds()})
+                if done % config.strip_every == 0 or done == config.steps:
+                    with ema.applied():
+                        save_strip(objective.strip(), run / "strips" / f"step-{done:08d}.png")
+            if stop.asked and done < config.steps:
+                raise Interrupted(f"stopped after step {done} of {config.steps}; its state is saved in {run}")
+    accelerator.wait_for_everyone()
+    ema.swap()
+    return log.records
+
+
+class Batches(Dataset):
+    """Item k: this process's share of step k, as a list of one batch per accumulation step."""
+
+    def __init__(self, objective, config: TrainingConfig, rank: int, processes: int):
+        self.objective, self.config, self.rank, self.processes = objective, config, rank, processes
+        self.order = DataOrder(len(objective), config.batch_size, config.seed)
+
+    def __len__(self):
+        return self.config.steps
+
+    def __getitem__(self, step: int) -> list[dict]:
+        size, parts = self.config.batch_size, self.config.accumulation
+        indices = self.order(step)
+        # drawn for the whole batch on every process alike, so that it does not depend on how many there are
+        random = self.objective.randomness(indices, step_generator(self.config.seed, step))
+        share = torch.arange(size).chunk(self.processes)[self.rank]
+        return [
+            self.objective.fetch(indices[part]) | {k: v[part] for k, v in random.items()}
+            for part in share.chunk(parts)
+        ]
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Learning rate of a step: a linear warm-up, then constant or a cosine that ends at 0."""
+    if step < config.warmup:
+        return config.learning_rate * (step + 1) / config.warmup
+    if config.decay == "constant":
+        return config.learning_rate
+    progress = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def explain(run: Path, step: int, objective, batch: dict) -> str:
+    found = states(run)
+    back = f"the last good state is {found[-1]}" if found else "no state was saved before it"
+    return f"step {step + 1}: {first_bad_layer(objective, batch)} is not finite; {back}"
+
+
+class Log:
+    """Averages what the objective reports and writes a line of JSON for each interval."""
+
+    def __init__(self, run: Path, start: int, accelerator: Accelerator, config: TrainingConfig):
+        self.path, self.accelerator, self.config = run / "log.jsonl", accelerator, config
+        self.records, self.sums, self.began, self.last, self.last_step = (
+            [],
+            {},
+            time.time(),
+            time.time(),
+            start,
+        )
+        self.earlier, self.board = 0.0, None
+        if accelerator.is_main_process:
+            run.mkdir(parents=True, exist_ok=True)
+            if start:
+                lines = self.path.read_text().splitlines() if self.path.exists() else []
+                self.records = [r for r in map(json.loads, lines) if r["step"] <= start]
+                self.earlier = self.records[-1]["seconds"] if self.records else 0.0
+            self.path.write_text("".join(json.dumps(r) + "\n" for r in self.records))
+            if config.tensorboard:
+                from torch.utils.tensorboard import SummaryWriter
+
+                self.board = SummaryWriter(run / "tensorboard")
+
+    def seconds(self) -> float:
+        return self.earlier + time.time() - self.began
+
+    def add(self, logs: dict):
+        for name, (total, count) in logs.items():
+            pair = torch.stack([torch.as_tensor(total).detach().double(), torch.as_tensor(count).double()])
+            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
+
+    def write(self, step: int, rate: float) -> str:
+        means = {}
+        for name, pair in self.sums.items():
+            total, count = self.accelerator.reduce(pair, "sum")
+            means[name] = (total / count.clamp(min=1e-12)).tolist()
+        images = (step - self.last_step) * self.config.batch_size / max(time.time() - self.last, 1e-9)
+        self.sums, self.last, self.last_step = {}, time.time(), step
+        record = {"step": step, "learning_rate": rate, "images_per_second": round(images, 1)}
+        record |= {"seconds": round(self.seconds(), 1), **means}
+        self.records.append(record)
+        if self.accelerator.is_main_process:
+            with self.path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            for name, value in means.items():
+                if self.board and isinstance(value, float):
+                    self.board.add_scalar(name, value, step)
+        return f"loss {means['loss']:.4f}, {images:.0f} images/s"
+
+
+class StopFlag:
+    """The first Ctrl-C (or SIGTERM) sets a flag, looked at between steps; a second one stops at once."""
+
+    def __enter__(self):
+        self.asked = False
+        self.previous = {}
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.previous[number] = signal.signal(number, self.ask)
+        except ValueError:  # not in the main thread: nothing to catch here
+            pass
+        return self
+
+    def ask(self, number, _frame):
+        self.asked = True
+        signal.signal(number, self.previous[number])
+
+    def __exit__(self, *_):
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
