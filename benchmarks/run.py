@@ -1,0 +1,76 @@
+"""Measure speed and write benchmarks/RESULTS.md: `make bench`, or `python -m benchmarks.run --rounds 5`."""
+
+import argparse
+import datetime
+import os
+import platform
+import shlex
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from benchmarks import against_diffusers, latent_against_pixel
+from ldm_tutorial import __version__
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS = {
+    "Against diffusers, same weights": against_diffusers,
+    "Latents against pixels, same U-Net": latent_against_pixel,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="timed turns of every contestant")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    text = [
+        "# How fast it is",
+        "Contestants take turns in one process, in opposite order every other round. A number is the median\n"
+        "over the rounds, with the middle half of them in brackets.",
+        describe(options),
+    ]
+    for title, part in PARTS.items():
+        print(title, flush=True)
+        text += [f"## {title}", part.__doc__, markdown(part.HEADER, part.table(options.rounds))]
+        print(text[-1], flush=True)
+    RESULTS.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
+
+
+def describe(options: argparse.Namespace) -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "diffusers"))
+    command = shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]])
+    return "\n".join(
+        [
+            f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}",
+            f"- Threads: {options.threads}",
+            f"- Versions: ldm_tutorial {__version__}, {packages}, Python {platform.python_version()}",
+            f"- Date: {datetime.date.today().isoformat()}; load before the start: {load()}",
+            f"- Command: `{command}` ({options.rounds} rounds)",
+        ]
+    )
+
+
+def processor() -> str:
+    """The processor's name; Linux keeps it where `platform` does not look."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def load() -> str:
+    """Processes that were waiting for a core in the last minute: above 0, others use the machine too."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, ["---"] * len(header), *rows])
+
+
+if __name__ == "__main__":
+    main()
