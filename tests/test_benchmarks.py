@@ -24,6 +24,4 @@ def test_contestants_take_turns_and_neither_is_always_first(timing):
 def test_rates_and_ratios_are_medians(timing):
     seconds = [1.0, 2.0, 2.0, 2.0, 100.0]
     assert timing.rate(seconds, 8).startswith("4 ("), "one slow turn must not count"
-    assert timing.ratio([3.0, 6.0, 9.0], [1.0, 2.0, 3.0]) == "3.00 (3.00 to 3.00)", (
-        "ratios are formed per turn"
-    )
+    assert timing.ratio([3.0, 6.0, 9.0], [1.0, 2.0, 3.0]) == "3.00 (3.00 to 3.00)", "ratios are per turn"

@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".ipynb", ".json", ".cff", ".cfg", ".sh", ""}
 PICKLES = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib"}
-MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+|tmp/ipykernel|mnt/\w+)\b")
+# Ada is nobody: she is the example in the tests of what finds such paths.
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|work|home/(?!ada\b)\w+|Users/\w+|tmp/ipykernel|mnt/\w+)\b")
 
 
 @pytest.fixture(scope="module")
