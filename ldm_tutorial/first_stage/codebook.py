@@ -66,7 +66,7 @@ def code_counts(codes: Tensor, size: int) -> Tensor:
 
 def usage(counts: Tensor) -> float:
     """The share of codes that occur at all, in [0, 1]."""
-    return (counts > 0).double().mean().item()
+    return (counts > 0).float().mean().item()
 
 
 def perplexity(counts: Tensor) -> float:
@@ -76,4 +76,5 @@ def perplexity(counts: Tensor) -> float:
     """
     if not counts.sum():
         raise ValueError("counts are all zero; count the codes of at least one image first")
-    return torch.distributions.Categorical(counts.double()).entropy().exp().item()
+    shares = counts.cpu().double() / counts.sum().cpu()
+    return torch.special.entr(shares).sum().exp().item()
