@@ -51,13 +51,16 @@ class NoiseSchedule:
 
     @classmethod
     def cosine(cls, T: int = 1000) -> "NoiseSchedule":
-        """ᾱ_t = f(t)/f(0), f(u) = cos²((u + 0.008)/1.008 · π/2), β at most 0.999 (Nichol & Dhariwal 2021, eq. 17)."""
+        """ᾱ falls like cos²((u + 0.008)/1.008 · π/2), u = t/T in [0, 1], with β at most 0.999.
+
+        Source: Nichol & Dhariwal 2021, eq. 17.
+        """
         u = torch.arange(_whole(T) + 1, dtype=torch.float64) / T
         f = torch.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
         return cls((1 - f[1:] / f[:-1]).clamp(max=0.999))
 
     @property
-    def T(self) -> int:
+    def T(self) -> int:  # noqa: N802  the papers' letter
         """The number of noisy steps."""
         return len(self.betas)
 
@@ -82,7 +85,10 @@ class NoiseSchedule:
         return a * z + s * noise
 
     def target(self, z: Tensor, noise: Tensor, t: Tensor, prediction: str) -> Tensor:
-        """What a denoiser of this `prediction` ("epsilon", "x0" or "v") should answer for add_noise(z, noise, t)."""
+        """What a denoiser of this `prediction` ("epsilon", "x0", "v") should say of add_noise(z, noise, t).
+
+        Shapes as in add_noise.
+        """
         check_prediction(prediction)
         return training_target(z, noise, *self.signal_and_noise(t, z), prediction)
 
@@ -97,14 +103,14 @@ class NoiseSchedule:
         return predicted_epsilon(output, z_t, *self.signal_and_noise(t, z_t), prediction)
 
     def signal_and_noise(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-        """√ᾱ_t and √(1-ᾱ_t), each (B, 1, ..., 1) with the dtype, device and number of dimensions of `like`."""
+        """√ᾱ_t and √(1-ᾱ_t), each (B, 1, ..., 1), with the dtype, device and rank of `like` (B, ...)."""
         alpha_bar = self.alphas_cumprod
         return self.gather(alpha_bar.sqrt(), t, like), self.gather((1 - alpha_bar).sqrt(), t, like)
 
     def gather(self, table: Tensor, t: Tensor, like: Tensor) -> Tensor:
         """table[t] for a (T,) table on the CPU, shaped and placed to multiply `like` (B, ...)."""
         self.check_t(t, len(like))
-        # float64 stays on the CPU (MPS has none); copies of host memory that don't block cost no synchronisation
+        # float64 stays on the CPU (MPS has none), and a non-blocking copy doesn't make the host wait
         table = table.to(like.dtype).to(t.device, non_blocking=True)
         values = table.index_select(0, t).to(like.device, non_blocking=True)
         return values.view(-1, *[1] * (like.ndim - 1))
@@ -133,12 +139,13 @@ def noise_schedule(
     The cosine schedule has neither and ignores them. Raises ValueError for an unknown name.
     """
     given = {k: v for k, v in {"beta_start": beta_start, "beta_end": beta_end}.items() if v is not None}
-    if name == "linear":
-        return NoiseSchedule.linear(T, **given)
-    if name == "scaled_linear":
-        return NoiseSchedule.scaled_linear(T, **given)
-    if name == "cosine":
-        return NoiseSchedule.cosine(T)
+    with torch.device("cpu"):  # a model built on the meta device still has real coefficients
+        if name == "linear":
+            return NoiseSchedule.linear(T, **given)
+        if name == "scaled_linear":
+            return NoiseSchedule.scaled_linear(T, **given)
+        if name == "cosine":
+            return NoiseSchedule.cosine(T)
     raise ValueError(f"schedule {name!r} is unknown; known are {', '.join(SCHEDULES)}")
 
 
