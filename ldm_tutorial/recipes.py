@@ -60,7 +60,9 @@ PEEPS_KL_F4 = FirstStageRecipe(
     name="peeps-kl-f4",
     about="KL autoencoder of the bundled portraits, f = 4",
     data=DataConfig("peeps"),
-    first_stage=SMALL_KL,
+    first_stage=replace(
+        SMALL_KL, channels=32
+    ),  # flat colours and outlines need fewer channels than skin and hair
     training=replace(SMALL_STAGE, steps=3500),  # drawings are learned in half the time of photographs
 )
 
