@@ -13,7 +13,7 @@ PACKAGE = ROOT / "ldm_tutorial"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"cli", "demo", "recipes", "classroom"},
+    {"cli", "commands", "demo", "recipes", "classroom"},
     {"training", "metrics", "interop"},
     {"latent_diffusion"},
     {"first_stage", "unet", "conditioning"},
@@ -21,9 +21,8 @@ LAYERS = [
 ]
 RANK = {area: rank for rank, areas in enumerate(LAYERS) for area in areas}
 BESIDE = {  # one-way streets within a layer
-    ("cli", "demo"),
-    ("cli", "recipes"),
-    ("demo", "recipes"),
+    *{("cli", "commands"), ("cli", "demo"), ("cli", "recipes")},
+    *{("commands", "demo"), ("commands", "recipes"), ("demo", "recipes")},
     ("training", "metrics"),  # a checkpoint may hold the classifier that a metric reads pictures with
 }
 
