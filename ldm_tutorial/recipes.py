@@ -185,6 +185,7 @@ LSUN_CHURCHES256_LDM = LatentDiffusionRecipe(
     about="the paper's LDM-8 on LSUN churches",
     data=DataConfig("lsun-churches", size=256, flip=True),
     first_stage="outputs/lsun-churches256-kl-f8",
+    # 256 M parameters where the release has 294 M: it also resamples inside residual blocks
     unet=UNetConfig(
         channels=192,
         channel_mult=(1, 2, 2, 4, 4),

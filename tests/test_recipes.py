@@ -1,0 +1,84 @@
+"""Every recipe builds at full size without a byte of memory, with the paper's numbers where it is the paper's."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig, build_vocabulary
+from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig, build_first_stage
+from ldm_tutorial.recipes import all_recipes
+from ldm_tutorial.training import FirstStageRecipe, LatentDiffusionRecipe
+
+RECIPES = all_recipes()
+FIRST = {n: r for n, r in RECIPES.items() if isinstance(r, FirstStageRecipe)}
+SECOND = {n: r for n, r in RECIPES.items() if isinstance(r, LatentDiffusionRecipe)}
+
+
+def first_stage_of(recipe):
+    return None if recipe.first_stage is None else FIRST[recipe.first_stage.rsplit("/", 1)[-1]].first_stage
+
+
+def built(recipe) -> LatentDiffusion:
+    conditioner = {
+        None: None,
+        "captions": CaptionConfig(build_vocabulary(["a"]), recipe.context_length, recipe.context_dim),
+        "attributes": AttributeConfig(("a", "b"), recipe.context_dim),
+    }[recipe.condition]
+    unet = dataclasses.replace(recipe.unet, context_dim=recipe.context_dim if conditioner else None)
+    config = LatentDiffusionConfig(
+        recipe.data.size, first_stage_of(recipe), unet, conditioner, recipe.schedule, recipe.prediction
+    )
+    with torch.device("meta"):
+        return LatentDiffusion(config)
+
+
+def test_the_promised_recipes_are_there():
+    promised = {"peeps-kl-f4", "peeps-ldm", "peeps-pixel", "celeba64-kl-f4", "celeba64-ldm"}
+    promised |= {"celebahq256-vq-f4", "celebahq256-ldm", "lsun-bedrooms256-ldm", "lsun-churches256-ldm"}
+    assert promised <= RECIPES.keys()
+    assert all(name == recipe.name for name, recipe in RECIPES.items())
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_first_stage_shapes(name):
+    recipe = FIRST[name]
+    with torch.device("meta"):
+        model = build_first_stage(recipe.first_stage)
+        z = model.encode(torch.empty(2, 3, recipe.data.size, recipe.data.size))
+    side = recipe.data.size // model.downsampling
+    assert z.shape == (2, model.latent_channels, side, side)
+    assert f"-f{model.downsampling}" in name, "the name should say the downsampling factor"
+    assert model.decode_unscaled(z).shape == (2, 3, recipe.data.size, recipe.data.size)
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_second_stage_shapes(name):
+    model = built(SECOND[name])
+    z = torch.empty(2, *model.latent_shape, device="meta")
+    t = torch.zeros(2, dtype=torch.int64, device="meta")
+    context = None
+    if model.conditioner is not None:
+        dim = model.conditioner.context_dim
+        context = torch.empty(2, 5, dim, device="meta")
+    assert model.unet(z, t, context).shape == z.shape
+
+
+@pytest.mark.parametrize("name", ["celebahq256-ldm", "lsun-bedrooms256-ldm"])
+def test_paper_recipes_have_the_papers_size(name):
+    """274 M parameters (tables 12 and 13 of the paper)."""
+    model = built(SECOND[name])
+    assert model.latent_shape == (3, 64, 64)
+    assert sum(p.numel() for p in model.unet.parameters()) / 1e6 == pytest.approx(274, rel=0.01)
+
+
+def test_churches_are_the_papers_but_for_its_resampling_blocks():
+    """The release has 294 M: it resamples in residual blocks and lets time scale as well as shift."""
+    model = built(SECOND["lsun-churches256-ldm"])
+    assert model.latent_shape == (4, 32, 32)
+    assert sum(p.numel() for p in model.unet.parameters()) / 1e6 == pytest.approx(256, rel=0.01)
+
+
+def test_pixel_baseline_has_the_same_unet():
+    latent, pixel = SECOND["peeps-ldm"].unet, SECOND["peeps-pixel"].unet
+    assert dataclasses.replace(pixel, in_channels=4, out_channels=4) == latent
