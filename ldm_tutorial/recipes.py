@@ -46,12 +46,12 @@ SMALL_STAGE = TrainingConfig(
 )
 
 SMALL_DIFFUSION = TrainingConfig(
-    steps=8000,
-    batch_size=32,
-    learning_rate=1e-3,
+    steps=4500,
+    batch_size=16,
+    learning_rate=8e-4,  # eight times the paper's, for a network 70 times smaller
     warmup=300,
     decay="cosine",
-    ema_decay=0.999,  # an average over about 1000 steps, an eighth of the run
+    ema_decay=0.998,  # an average over about 500 steps, a ninth of the run
     weight_decay=0.01,
     checkpoint_every=500,
 )
