@@ -4,8 +4,11 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 
-from ldm_tutorial.data.decode import BadImage, decode
+from tqdm.auto import tqdm
+
+from ldm_tutorial.data.decode import BadImageError
 from ldm_tutorial.data.framing import Framing
+from ldm_tutorial.data.items import picture_of
 from ldm_tutorial.data.remember import remember
 from ldm_tutorial.data.table import Table
 
@@ -13,57 +16,51 @@ NAMED_IN_WARNING = 5
 VERSION = 1  # Raise it when decode() or Framing judges images differently, so that remembered verdicts lapse.
 
 
-def reason_against(table: Table, row: int, framing: Framing) -> BadImage | None:
-    """Why the image of a row can't be used; None if it can."""
-    try:
-        data = table.bytes_of(table.dataset[row]["image"])
-        framing.box(*decode(data).size)
-    except BadImage as error:
-        return error
-    except OSError as error:
-        return BadImage("unreadable", str(error))
-    return None
-
-
 def usable_rows(table: Table, framing: Framing, limit: int | None = None) -> tuple[Sequence[int], list[str]]:
-    """The rows whose images can be used, at most `limit`, and the names and reasons of the others before them.
+    """The rows whose images can be used, at most `limit`, and names and reasons of the others before them.
 
-    The verdict is remembered (see `remember`) for a table of the same content. The others are named and counted
-    in one warning. Raises ValueError, with counts by kind, if no image can be used.
+    Decodes every image unless the table is trusted; the verdict is remembered while the files stay the same.
+    The unusable are named and counted in one warning.
+    Raises ValueError, with counts by kind, if no image can be used.
     """
     if table.trusted:
         return range(len(table) if limit is None else min(limit, len(table))), list(table.skipped)
 
-    def check():
-        seen, bad = 0, []
-        for row in range(len(table)):
-            if limit is not None and seen - len(bad) == limit:
-                break
-            error = reason_against(table, row, framing)
-            if error is not None:
-                bad.append([row, error.kind, str(error)])
-            seen += 1
-        return {"seen": seen, "bad": bad}
-
-    verdict = remember(f"usable {VERSION} {table.identity} {framing} {limit}", check)
-    bad = {row for row, _, _ in verdict["bad"]}
-    skipped = [*table.skipped, *(f"{table.where(row)}: {reason}" for row, _, reason in verdict["bad"])]
-    rows = [row for row in range(verdict["seen"]) if row not in bad]
+    verdict = remember(
+        f"usable {VERSION} {table.stamp} {framing} {limit}", lambda: _check(table, framing, limit)
+    )
+    bad = {number for number, *_ in verdict["bad"]}
+    rows = [number for number in range(verdict["seen"]) if number not in bad]
+    skipped = [*table.skipped, *(f"{name}: {reason}" for _, name, _, reason in verdict["bad"])]
     if not rows:
-        counts = Counter(kind for _, kind, _ in verdict["bad"])
-        found = ", ".join(f"{n} {kind}" for kind, n in counts.most_common()) or "no images at all"
-        raise ValueError(f"nothing in {table.title} can be used: found {found}{_named(skipped)}")
+        counts = Counter(kind for _, _, kind, _ in verdict["bad"])
+        found = ", ".join(f"{n} {kind}" for kind, n in counts.most_common()) or "no rows"
+        raise ValueError(f"{table.title} has no usable image: found {found} ({named(skipped)})")
     if skipped:
-        total = len(rows) + len(skipped)
         warnings.warn(
-            f"{len(skipped)} of {total} images of {table.title} can't be used and are skipped{_named(skipped)}",
-            stacklevel=3,
+            f"{table.title}: {len(rows)} images, {len(skipped)} skipped ({named(skipped)})", stacklevel=4
         )
     return rows, skipped
 
 
-def _named(skipped: list[str]) -> str:
-    if not skipped:
-        return ""
-    more = len(skipped) - NAMED_IN_WARNING
-    return f" ({'; '.join(skipped[:NAMED_IN_WARNING])}{f'; and {more} more' if more > 0 else ''})"
+def named(skipped: list[str]) -> str:
+    """The first few of a list, and how many more there are."""
+    more = [f"and {len(skipped) - NAMED_IN_WARNING} more"] if len(skipped) > NAMED_IN_WARNING else []
+    return "; ".join(skipped[:NAMED_IN_WARNING] + more)
+
+
+def _check(table: Table, framing: Framing, limit: int | None) -> dict:
+    seen, bad = 0, []
+    total = len(table) if limit is None else min(limit, len(table))
+    # Sets that are checked within seconds show no bar.
+    for number, row in tqdm(
+        table.rows(), f"checking {table.title}, once", total, delay=3, unit="image", leave=False
+    ):
+        try:
+            framing.box(*picture_of(table, row).size)
+        except BadImageError as error:
+            bad.append([number, table.where(number, row), error.kind, str(error)])
+        seen += 1
+        if seen - len(bad) == limit:
+            break
+    return {"seen": seen, "bad": bad}

@@ -7,14 +7,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ldm_tutorial.data.decode import BadImage
+from ldm_tutorial.data.decode import BadImageError
 
 # The 128x128 box centred at (89, 121) of the aligned 178x218 CelebA pictures (Song et al., 2021, DDIM).
 CELEBA_PICTURE = (178, 218)
 CELEBA_BOX = (25, 57, 153, 185)
 
-# Pillow's filters widen with the reduction, so both are antialiased. Bicubic is what the LDM release applies to
-# LSUN; the box filter (the mean of each 2x2 block) is the halving that the DDIM crop of CelebA was made with.
+# Pillow's filters widen with the reduction, so both are antialiased. Bicubic is what the LDM release applies
+# to LSUN; the box filter, the mean of each 2x2 block, is the halving of the DDIM crop of CelebA.
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "box": Image.Resampling.BOX}
 
 Crop = None | str | int | tuple[int, int, int, int]
@@ -24,8 +24,8 @@ Crop = None | str | int | tuple[int, int, int, int]
 class Framing:
     """Crop, then resize to `size` x `size`.
 
-    crop None or "center": the largest centred square; an int: the centred square of that many pixels;
-    (left, top, right, bottom): this square box; "celeba": the DDIM box of an aligned 178x218 picture, otherwise "center".
+    crop: None or "center" is the largest centred square, an int the centred square of that many pixels,
+    (left, top, right, bottom) this square box, "celeba" the DDIM box of aligned CelebA, else "center".
     """
 
     size: int
@@ -46,21 +46,21 @@ class Framing:
         box = isinstance(crop, tuple) and len(crop) == 4 and 0 < crop[2] - crop[0] == crop[3] - crop[1]
         if not (named or square or box):
             raise ValueError(
-                'crop must be None, "center", a number of pixels, or a square box (left, top, right, bottom), '
-                f"got {crop!r}"
+                'crop must be None, "center", a number of pixels, '
+                f"or a square box (left, top, right, bottom), got {crop!r}"
             )
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """The box (left, top, right, bottom) of a picture of that size.
 
-        Raises BadImage if the picture is smaller than the box, or the box's side is below size / 4: beyond a
-        fourfold enlargement a picture is mostly invented.
+        Raises BadImageError if the picture is smaller than the box, or the box's side is below size / 4:
+        beyond a fourfold enlargement a picture is mostly invented.
         """
         box = self._box(width, height)
         if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
-            raise BadImage("smaller than the crop", f"{width}x{height} pixels, crop {self.crop}")
+            raise BadImageError("smaller than the crop", f"{width}x{height} pixels, crop {self.crop}")
         if 4 * (box[2] - box[0]) < self.size:
-            raise BadImage("too small", f"{width}x{height} pixels, below a quarter of size {self.size}")
+            raise BadImageError("too small", f"{width}x{height} pixels, below a quarter of size {self.size}")
         return box
 
     def _box(self, width: int, height: int) -> tuple[int, int, int, int]:
@@ -81,11 +81,11 @@ class Framing:
         """Palette or greyscale picture of class indices -> int64 (size, size), nearest neighbour."""
         return torch.from_numpy(np.array(self._cut(map_, Image.Resampling.NEAREST)).astype(np.int64))
 
-    def _cut(self, picture: Image.Image, filter: Image.Resampling) -> Image.Image:
+    def _cut(self, picture: Image.Image, resampling: Image.Resampling) -> Image.Image:
         box = self.box(*picture.size)
         if picture.size == (self.size, self.size) and box == (0, 0, self.size, self.size):
             return picture
         if box[2] - box[0] == self.size:
             return picture.crop(box)
         # Cropping first keeps what lies outside the box from bleeding into its edge.
-        return picture.crop(box).resize((self.size, self.size), filter)
+        return picture.crop(box).resize((self.size, self.size), resampling)

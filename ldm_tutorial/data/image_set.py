@@ -1,18 +1,17 @@
 """The one form in which the course sees images: a sequence of dicts."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ldm_tutorial.data.checking import usable_rows
-from ldm_tutorial.data.decode import BadImage, decode, decode_map
+from ldm_tutorial.data.decode import BadImageError
 from ldm_tutorial.data.framing import Framing
-from ldm_tutorial.data.pixels import to_float
-from ldm_tutorial.data.table import ITEM_COLUMNS, Table
-
-CHUNK = 500  # rows read at once: small pictures then cost their decoding and little else
+from ldm_tutorial.data.items import framed, make_item
+from ldm_tutorial.data.table import CHUNK, Table
 
 
 class ImageSet(Dataset):
@@ -31,39 +30,33 @@ class ImageSet(Dataset):
         self.rows, self.skipped = usable_rows(table, framing, limit)
 
     def __repr__(self) -> str:
-        columns = ", ".join(self.table.columns)
-        return f"ImageSet({self.table.title}: {len(self)} images of {self.framing.size} pixels, columns {columns})"
+        size, columns = self.framing.size, ", ".join(self.table.columns)
+        return f"ImageSet({self.table.title}: {len(self)} images {size}x{size}, columns {columns})"
 
     def __len__(self) -> int:
         return len(self.rows) * (2 if self.flip else 1)
 
-    def _locate(self, index: int) -> tuple[int, bool]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is outside a set of {len(self)} images")
-        mirrored, position = divmod(int(index) % len(self), len(self.rows))
-        return self.rows[position], bool(mirrored)
-
     def __getitem__(self, index: int) -> dict:
-        row, mirrored = self._locate(index)
-        return make_item(self.table, self.table.dataset[row], self.framing, mirrored, self.table.where(row))
+        number, mirrored = self._locate(index)
+        row = self.table.dataset[number]
+        return make_item(self.table, row, self.framing, self._framed(number, row), mirrored)
 
-    def __iter__(self):
-        return (self[i] for i in range(len(self)))
+    def __iter__(self) -> Iterator[dict]:
+        return (self[index] for index in range(len(self)))
 
-    def pixels(self, indices=None) -> Tensor:
-        """The images `indices` (default: all, mirrored ones included) decoded to uint8 (N, 3, size, size)."""
+    def pixels(self, indices: Iterable[int] | None = None) -> Tensor:
+        """The images `indices` (default: all, mirrored ones included) as uint8 (N, 3, size, size)."""
         located = [self._locate(i) for i in (range(len(self)) if indices is None else indices)]
         out = torch.empty(len(located), 3, self.framing.size, self.framing.size, dtype=torch.uint8)
-        places: dict[int, list[int]] = {}
-        for place, (row, _) in enumerate(located):
-            places.setdefault(row, []).append(place)
-        images = self.table.dataset.select_columns("image")
-        rows = list(places)
-        for start in range(0, len(rows), CHUNK):
-            chunk = rows[start : start + CHUNK]
-            for row, cell in zip(chunk, images[chunk]["image"], strict=True):
-                pixels = framed(self.table, cell, self.framing, self.table.where(row))
-                for place in places[row]:
+        places: dict[int, list[int]] = {}  # A row is decoded once, also where its mirror image is asked for.
+        for place, (number, _) in enumerate(located):
+            places.setdefault(number, []).append(place)
+        images, numbers = self.table.dataset.select_columns("image"), list(places)
+        for start in range(0, len(numbers), CHUNK):
+            chunk = numbers[start : start + CHUNK]
+            for number, cell in zip(chunk, images[chunk]["image"], strict=True):
+                pixels = self._framed(number, {"image": cell})
+                for place in places[number]:
                     out[place] = pixels.flip(-1) if located[place][1] else pixels
         return out
 
@@ -74,11 +67,11 @@ class ImageSet(Dataset):
         """
         readable = [column for column in self.table.columns if column not in ("image", "map")]
         if key not in readable:
-            raise KeyError(f"no column '{key}' in {self.table.title}; it has: {', '.join(readable) or 'images only'}")
-        cells = self.table.dataset.data.column(key).to_pylist()
-        if self.table.dataset._indices is not None:
-            cells = [cells[i] for i in self.table.dataset._indices.column(0).to_pylist()]
-        values = [self.table.value(key, cells[row]) for row in self.rows]
+            raise KeyError(
+                f"no column '{key}' in {self.table.title}; it has: {', '.join(readable) or 'images only'}"
+            )
+        cells = self.table.dataset.select_columns(key).with_format("arrow")[:].column(key).to_pylist()
+        values = [self.table.value(key, cells[number]) for number in self.rows]
         return values * 2 if self.flip else values
 
     @property
@@ -89,36 +82,20 @@ class ImageSet(Dataset):
     @property
     def fingerprint(self) -> str:
         """16 hex digits that change with the content of the source, split, size, crop, flip or limit."""
-        description = f"{self.table.identity} {self.framing} {self.flip} {self.limit} {len(self)}"
+        description = f"{self.table.identity()} {self.framing} {self.flip} {self.limit} {len(self)}"
         return hashlib.sha256(description.encode()).hexdigest()[:16]
 
+    def _locate(self, index: int) -> tuple[int, bool]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is outside a set of {len(self)} images")
+        mirrored, position = divmod(int(index) % len(self), len(self.rows))
+        return self.rows[position], bool(mirrored)
 
-def framed(table: Table, cell: dict, framing: Framing, name: str) -> Tensor:
-    """One cell of an image column -> uint8 (3, size, size); a ValueError names an item that can't be decoded."""
-    try:
-        return framing.pixels(decode(table.bytes_of(cell)))
-    except (BadImage, OSError) as error:
-        raise BadImage("unusable", f"{name} of {table.title}: {error}; open the set again to skip it") from None
-
-
-def make_item(table: Table, row: dict, framing: Framing, mirrored: bool, name: str) -> dict:
-    """One undecoded row -> the dict of an item."""
-    image = to_float(framed(table, row["image"], framing, name))
-    item = {"image": image.flip(-1) if mirrored else image}
-    for column in ITEM_COLUMNS:
-        if column == "map" and row.get("map") is not None:
-            classes = framing.indices(decode_map(table.bytes_of(row["map"])))
-            item["map"] = classes.flip(-1) if mirrored else classes
-        elif column in row and column != "map":
-            item[column] = table.value(column, row[column])
-    return item
-
-
-def collate(items: list[dict]) -> dict:
-    """Items -> one batch: images, maps and labels stacked to tensors, everything else as a list per key."""
-    batch = {key: [item[key] for item in items] for key in items[0]}
-    for key in batch.keys() & {"image", "map"}:
-        batch[key] = torch.stack(batch[key])
-    if "label" in batch:
-        batch["label"] = torch.tensor(batch["label"])
-    return batch
+    def _framed(self, number: int, row: dict) -> Tensor:
+        try:
+            return framed(self.table, row, self.framing)
+        except BadImageError as error:
+            name = self.table.where(number, row)
+            raise ValueError(
+                f"{name} of {self.table.title} can't be used ({error}); open the set anew"
+            ) from None

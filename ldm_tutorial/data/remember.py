@@ -14,7 +14,9 @@ def cache_folder() -> Path:
 
 
 def stamp(file: Path) -> str:
-    """What changes when a file is written: its full path, size and time."""
+    """What changes when a file is written: its full path, size and time (none for a broken link)."""
+    if not file.exists():
+        return f"{file} missing"
     status = file.stat()
     return f"{file.resolve()} {status.st_size} {status.st_mtime_ns}"
 

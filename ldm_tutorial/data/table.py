@@ -1,29 +1,37 @@
 """What every source becomes: rows with an encoded image each, and columns that say more about it."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datasets import Dataset, Image
+from datasets import Dataset, Image, IterableDataset
 
-# The columns that an item shows, beside its image; `ImageSet.values` gives the others as well.
+# The columns that an item shows beside its image; `ImageSet.values` reads the others as well.
 ITEM_COLUMNS = ("caption", "label", "attributes", "map", "mentions")
-CAPTION_NAMES = ("caption", "text", "captions")
+CHUNK = 500  # Rows read at once: small pictures then cost their decoding and little else.
 
 
 @dataclass
 class Table:
-    """Undecoded rows. `dataset` has a column `image`, of {"bytes", "path"} cells unless `bytes_of` is overridden.
+    """Undecoded rows with a column `image` of {"bytes", "path"} cells, and what else is known.
 
-    title: what messages call it. identity: changes when its content does. skipped: what was left out already.
-    attribute_names: for a column of lists of booleans. trusted: known to hold only usable images.
+    title: what messages call it.
+    stamp: changes when a file is written, and is quick to make.
+    identity: computes what changes only with the content.
+    attribute_names: of a column of lists of booleans.
+    skipped: what was left out already.
+    trusted: known to hold only usable images.
+    keeps: in a stream, whether a row number belongs to the split.
     """
 
     title: str
-    dataset: Dataset
-    identity: str
+    dataset: Dataset | IterableDataset
+    stamp: str
+    identity: Callable[[], str]
     attribute_names: tuple[str, ...] = ()
     skipped: list[str] = field(default_factory=list)
     trusted: bool = False
+    keeps: Callable[[int], bool] | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -32,29 +40,41 @@ class Table:
     def columns(self) -> list[str]:
         return self.dataset.column_names
 
-    def where(self, row: int) -> str:
-        """The name of a row in messages."""
-        return f"row {row}"
+    def rows(self) -> Iterator[tuple[int, dict]]:
+        """Every row with its number, in order, undecoded."""
+        if isinstance(self.dataset, IterableDataset):
+            # `iter` of batches, unlike `__iter__`, leaves sharing out between workers to ImageStream.
+            for number, batch in enumerate(self.dataset.iter(batch_size=1)):
+                if self.keeps is None or self.keeps(number):
+                    yield number, {column: cells[0] for column, cells in batch.items()}
+            return
+        for start in range(0, len(self), CHUNK):
+            chunk = self.dataset[start : start + CHUNK]
+            for offset in range(len(chunk["image"])):
+                yield start + offset, {column: cells[offset] for column, cells in chunk.items()}
+
+    def where(self, number: int, row: dict) -> str:
+        """The name of a row in messages: its file, if it is one."""
+        cell = row["image"]
+        return cell["path"] if cell and cell["bytes"] is None and cell["path"] else f"row {number}"
 
     def bytes_of(self, cell: dict | None) -> bytes | None:
-        """The encoded image of one cell of an image column."""
-        if cell is None:
+        """The encoded image of one cell of an image column; OSError if its file can't be read."""
+        if cell is None or cell["bytes"] is cell["path"] is None:
             return None
-        if cell["bytes"] is not None:
-            return cell["bytes"]
-        return Path(cell["path"]).read_bytes()
+        return Path(cell["path"]).read_bytes() if cell["bytes"] is None else cell["bytes"]
 
     def value(self, column: str, cell):
         """One cell as the items give it: attributes as a dict, {} where unknown; captions as one string."""
         if column == "attributes":
             return named_attributes(cell, self.attribute_names)
         if column == "caption":
-            return caption_text(cell)
+            return first_caption(cell)
         return cell
 
 
-def named_attributes(cell, names: tuple[str, ...]) -> dict:
-    """Attributes as a dict: a list of booleans takes its names in order, null is {}, null fields are left out."""
+def named_attributes(cell: dict | list[bool] | None, names: tuple[str, ...]) -> dict:
+    """Attributes as a dict: booleans take their names in order; null is {}; null fields are left out."""
     if cell is None:
         return {}
     if isinstance(cell, dict):
@@ -62,32 +82,29 @@ def named_attributes(cell, names: tuple[str, ...]) -> dict:
     if len(cell) != len(names):
         raise ValueError(
             f"attributes holds {len(cell)} values but {len(names)} names are known; "
-            "put attribute_names.json, a list of names in order, beside the parquet files"
+            "put attribute_names.json, a list of the names in order, beside the parquet files"
         )
     return dict(zip(names, cell, strict=True))
 
 
-def caption_text(cell) -> str:
-    """A caption as one string: of several the first, null is the empty caption."""
-    if isinstance(cell, (list, tuple)):
-        cell = cell[0] if cell else ""
+def first_caption(cell: str | list[str] | None) -> str:
+    """A caption as one string: of several the first; none is the empty caption."""
+    if isinstance(cell, list):
+        cell = cell[0] if cell else None
     return cell or ""
 
 
-def undecoded(dataset):
-    """A Dataset or IterableDataset with its image columns as {"bytes", "path"} and its caption column so named.
+def undecoded(dataset: Dataset | IterableDataset) -> Dataset | IterableDataset:
+    """The same rows with image columns left encoded, and the columns named as everywhere in the course.
 
-    Raises ValueError, listing the columns, where there is no column `image`.
+    Raises ValueError, listing the columns, where there is no column `image` (or `img`).
     """
-    names = list(dataset.column_names or ())
-    if "image" not in names and "img" in names:
-        dataset, names = dataset.rename_column("img", "image"), ["image" if n == "img" else n for n in names]
-    if names and "image" not in names:
-        raise ValueError(f"no column 'image' among the columns {', '.join(names)}")
-    caption = next((name for name in CAPTION_NAMES if name in names), "caption")
-    if caption != "caption":
-        dataset = dataset.rename_column(caption, "caption")
-    for column in ("image", "map"):
-        if column in names:
-            dataset = dataset.cast_column(column, Image(decode=False))
+    for name, others in {"image": ("img",), "caption": ("captions", "text"), "label": ("labels",)}.items():
+        other = next((column for column in others if column in dataset.column_names), None)
+        if name not in dataset.column_names and other is not None:
+            dataset = dataset.rename_column(other, name)
+    if "image" not in dataset.column_names:
+        raise ValueError(f"no column 'image' among its columns {', '.join(dataset.column_names)}")
+    for column in {"image", "map"} & set(dataset.column_names):
+        dataset = dataset.cast_column(column, Image(decode=False))
     return dataset
