@@ -13,6 +13,7 @@ from ldm_tutorial.data.bundled import bundled
 from ldm_tutorial.data.peeps_attributes import HOLDOUT, choose, held_out
 from ldm_tutorial.data.peeps_build import SPLITS, build, row, seeds
 from ldm_tutorial.data.peeps_captions import caption
+from ldm_tutorial.data.peeps_card import tables
 
 MB = 1_000_000
 
@@ -86,3 +87,9 @@ def test_building_twice_gives_the_same_bytes(tmp_path):
     assert [path.name for path in first] == [path.name for path in second]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_card_holds_the_numbers_of_the_files(folder):
+    card = (folder / "README.md").read_text()
+    assert tables(folder) in card, "run python -m ldm_tutorial.data.peeps_card data/peeps for the numbers"
+    assert "Pablo Stanley" in card and "CC0" in card
