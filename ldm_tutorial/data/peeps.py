@@ -5,6 +5,7 @@ together and `resvg-py` paints them. They are needed to draw, not to train: the 
 """
 
 import io
+import json
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ MAP_CLASSES = ("background", "skin", "hair", "clothing", "ink")
 BACKGROUND, SKIN, HAIR, CLOTHING, INK = range(5)
 HEAD_INK = 5  # hair and outline are one shape in the artwork; told apart by their width
 SUPERSAMPLING = 3  # of the map: the class of a pixel is the one that covers most of it
+RED_STEP = 40  # flat colours of the map carry the class in their red channel
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,10 @@ def _paint(parts: Parts, size: int) -> np.ndarray:
 
 
 def _paint_map(parts: Parts, size: int) -> np.ndarray:
-    painted = _render(_styles()[1], parts, size * SUPERSAMPLING)[..., 0]  # the class is in the red channel
-    classes = ((painted.astype(int) + _STEP // 2) // _STEP).reshape(size, SUPERSAMPLING, size, SUPERSAMPLING)
+    painted = _render(_styles()[1], parts, size * SUPERSAMPLING)[..., 0]
+    classes = ((painted.astype(int) + RED_STEP // 2) // RED_STEP).reshape(
+        size, SUPERSAMPLING, size, SUPERSAMPLING
+    )
     areas = [(classes == number).sum(axis=(1, 3)) for number in range(HEAD_INK + 1)]
     classes = np.argmax(areas, axis=0).astype(np.uint8)  # (size, size)
     head_ink = classes == HEAD_INK
@@ -99,8 +103,7 @@ def _render(style, parts: Parts, size: int) -> np.ndarray:
 def _styles():
     """The artwork, and the artwork with every part in the flat colour of its class and hard edges."""
     try:
-        import json
-
+        import resvg_py  # noqa: F401  asked for here, so that one message says what all of it needs
         from dicebear import Style
 
         text = files("dicebear_styles").joinpath("open-peeps.json").read_text()
@@ -122,11 +125,8 @@ def _styles():
     return Style(artwork), Style(flat)
 
 
-_STEP = 40
-
-
 def _colour(number: int) -> str:
-    return f"#{number * _STEP:02x}0000"
+    return f"#{number * RED_STEP:02x}0000"
 
 
 def _flatten(element, classes: dict[str, int], otherwise: int) -> None:
