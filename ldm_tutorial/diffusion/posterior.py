@@ -49,7 +49,10 @@ def posterior_mean(schedule: NoiseSchedule, x0: Tensor, z_t: Tensor, t: Tensor) 
 
 
 def posterior_variance(schedule: NoiseSchedule, t: Tensor, like: Tensor, variance: str = "lower") -> Tensor:
-    """β̃_t ("lower") or β_t ("upper"), (B, 1, ..., 1) like `like` (B, ...). Raises ValueError for another name."""
+    """β̃_t ("lower") or β_t ("upper"), (B, 1, ..., 1), to multiply `like` (B, ...).
+
+    Raises ValueError for another name.
+    """
     check_variance(variance)
     return schedule.gather(getattr(_tables(schedule), variance), t, like)
 

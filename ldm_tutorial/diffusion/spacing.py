@@ -1,5 +1,4 @@
-"""Which of the T timesteps a sampler of fewer steps visits (Lin et al. 2024, "Common diffusion noise schedules
-and sample steps are flawed", table 2).
+"""Which of the T timesteps a sampler of fewer steps visits (Lin et al. 2024, table 2).
 
 For T = 1000 and 5 steps:   leading   800 600 400 200   0    (with steps_offset=1: 801 601 401 201 1)
                             trailing  999 799 599 399 199
@@ -20,15 +19,20 @@ def spaced_timesteps(T: int, steps: int, spacing: str = "leading", steps_offset:
     """
     check_steps(steps, T)
     if spacing == "trailing":
-        return [round(T - i * T / steps) - 1 for i in range(steps)]
+        stride = T - (
+            T - T / steps
+        )  # T / steps up to the last bits, as in numpy.arange: they round the halves
+        return [round(T - i * stride) - 1 for i in range(steps)]
     if spacing == "linspace":
-        return [round(i * (T - 1) / max(steps - 1, 1)) for i in reversed(range(steps))]
+        stride = (T - 1) / max(steps - 1, 1)
+        return [round(i * stride) for i in reversed(range(steps))]
     if spacing != "leading":
         raise ValueError(f"spacing {spacing!r} is unknown; known are {', '.join(SPACINGS)}")
     timesteps = [i * (T // steps) + steps_offset for i in reversed(range(steps))]
     if steps_offset < 0 or timesteps[0] >= T:
         raise ValueError(
-            f"steps_offset {steps_offset} with {steps} steps leads to t = {timesteps[0]}; timesteps go from 0 to {T - 1}"
+            f"steps_offset {steps_offset} with {steps} steps starts at t = {timesteps[0]}; "
+            f"timesteps go from 0 to {T - 1}"
         )
     return timesteps
 

@@ -1,4 +1,4 @@
-"""Denoising diffusion implicit models: few steps, and as much fresh noise as one likes (Song et al. 2021a)."""
+"""Denoising diffusion implicit models: few steps, and as much fresh noise as one likes (Song et al. 2021)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .run import Generators, Sampler, State
 
 @dataclass(frozen=True)
 class DDIM(Sampler):
-    """From t to the next timestep s: z_s = √ᾱ_s x0 + √(1-ᾱ_s-σ²) ε + σ·fresh noise, σ = eta √β̃ (eqs. 12 and 16).
+    """From t to the next timestep s: z_s = √ᾱ_s x0 + √(1-ᾱ_s-σ²) ε + σ · noise, σ = eta √β̃ (eqs. 12, 16).
 
     eta: 0 is deterministic, 1 is DDPM with the lower variance, and anything between
     prediction: what the denoiser predicts, "epsilon", "x0" or "v"

@@ -44,7 +44,7 @@ class Step(NamedTuple):
 
 
 class Sampler:
-    """A sampler is called like a function and yields a State after every step; `sample` returns the last z alone.
+    """A sampler is called like a function and yields a State after every step; `sample` returns the last z.
 
     denoise: callable (z_t, t int64 (B,), condition) -> prediction, shaped like z_t
     noise: (B, ...) the starting point, N(0, I); also says on which device and in which dtype to sample
@@ -80,8 +80,8 @@ class Sampler:
     ) -> Tensor:
         """The clean latent, shaped like noise."""
         for state in self(denoise, noise, condition, generator):
-            pass
-        return state.z
+            z = state.z
+        return z
 
     @property
     def timesteps(self) -> list[int]:
@@ -92,7 +92,7 @@ class Sampler:
     def walk(self) -> list[Step]:
         """The steps of a run. Python floats, since arithmetic on 0-d tensors would cost more than the update.
 
-        The last step goes to ᾱ = 1, the clean image itself (diffusers: set_alpha_to_one=True), and each of the
+        The last step goes to ᾱ = 1, the clean image itself (diffusers: set_alpha_to_one=True), each of the
         others to the timestep at which the denoiser is asked next. (diffusers' DDIM goes to t - T // steps
         instead, which is another one for "linspace", and for "trailing" if steps doesn't divide T.)
         """
@@ -108,7 +108,9 @@ class Sampler:
         """
         output = denoise(z, torch.full((len(z),), step.t, device=z.device), condition)
         if output.shape != z.shape:
-            raise ValueError(f"the denoiser returned {tuple(output.shape)} for {tuple(z.shape)} at {step}")
+            raise ValueError(
+                f"the denoiser returned shape {tuple(output.shape)} for {tuple(z.shape)} at {step}"
+            )
         # One sum is cheaper than isfinite(output).all(), which only decides if the sum itself overflowed.
         if not math.isfinite(output.sum(dtype=torch.float32)) and not output.isfinite().all():
             raise ValueError(f"the denoiser returned NaN or infinity at {step}")
