@@ -7,11 +7,12 @@ prints. The package itself never imports this folder.
 from ldm_tutorial.classroom.curves import bars, curves
 from ldm_tutorial.classroom.exercises import Exercise, Mistake, check, hint, solution
 from ldm_tutorial.classroom.gate import GateNotPassedError, gate
-from ldm_tutorial.classroom.machine import check_machine
+from ldm_tutorial.classroom.machine import best_device, check_machine
 from ldm_tutorial.classroom.pictures import grid, maps, rows, strip
 from ldm_tutorial.classroom.progress import Live, say_live
 from ldm_tutorial.classroom.source import show_source
 from ldm_tutorial.classroom.style import COLOURS, Picture
+from ldm_tutorial.classroom.timer import Timer
 from ldm_tutorial.classroom.watch import watch
 from ldm_tutorial.classroom.widgets import explore
 
@@ -22,7 +23,9 @@ __all__ = [
     "Live",
     "Mistake",
     "Picture",
+    "Timer",
     "bars",
+    "best_device",
     "check",
     "check_machine",
     "curves",

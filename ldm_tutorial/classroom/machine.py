@@ -21,6 +21,13 @@ def check_machine() -> None:
     say_live("This machine: " + describe())
 
 
+def best_device() -> torch.device:
+    """A CUDA GPU where there is one, else Apple's, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
 def needs() -> list[tuple[str, bool, str]]:
     """(what, whether it is here, what to do where it is not) for everything the course rests on."""
     torch_version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])

@@ -11,6 +11,7 @@ from ldm_tutorial.data import to_uint8
 
 CELL = 1.5  # inches: a 64-pixel image is shown at 150 pixels, with the pixels kept sharp
 CAPTION_SIZE = 10.5
+CHARACTERS = 11  # of a caption that fit an inch
 LINE = 0.19  # inches that one line of a caption takes
 
 
@@ -21,8 +22,8 @@ def grid(images, captions=None, columns=None, title="", cell=CELL) -> Picture:
     """
     images = _list(images)
     captions = _labels(captions, len(images), "captions")
-    columns = columns or min(len(images), 8)
-    wrapped = [textwrap.fill(str(c), max(9, int(cell * 9.2))) for c in captions]
+    columns = columns or min(len(images), 6)
+    wrapped = [textwrap.fill(str(c), max(9, int(cell * CHARACTERS))) for c in captions]
     lines = max((w.count("\n") + 1 for w in wrapped if w), default=0)
     count = -(-len(images) // columns)
     height = cell + lines * LINE + 0.08
@@ -35,7 +36,9 @@ def grid(images, captions=None, columns=None, title="", cell=CELL) -> Picture:
             0, lines * LINE / figure.get_figheight(), 1, 1 - head, 0.06, (height - cell) / cell
         )
         for axis in axes.flat:
-            axis.axis("off")
+            _bare(axis)
+        for axis in axes.flat[len(images) :]:
+            axis.set_visible(False)
         for axis, image, caption in zip(axes.flat, images, wrapped, strict=False):
             _draw(axis, image)
             axis.text(
@@ -56,7 +59,7 @@ def rows(named: Mapping[str, Sequence], title="", captions=None, cell=CELL) -> P
         counts = {name: len(images) for name, images in table.items()}
         raise ValueError(f"rows needs the same number of images in every row, but got {counts}")
     captions = _labels(captions, columns, "captions")
-    wrapped = [textwrap.fill(str(c), max(9, int(cell * 9.2))) for c in captions]
+    wrapped = [textwrap.fill(str(c), max(9, int(cell * CHARACTERS))) for c in captions]
     lines = max((w.count("\n") + 1 for w in wrapped if w), default=0)
     with styled():
         figure = Figure(
@@ -67,7 +70,7 @@ def rows(named: Mapping[str, Sequence], title="", captions=None, cell=CELL) -> P
         figure.subplots_adjust(0, lines * LINE / figure.get_figheight(), 1, 1 - head, 0.06, 0.06)
         for line, (name, images) in zip(axes, table.items(), strict=True):
             for axis, image in zip(line, images, strict=True):
-                axis.axis("off")
+                _bare(axis)
                 _draw(axis, image)
             label = textwrap.fill(name, 16)
             line[0].text(-0.08, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=13)
@@ -121,6 +124,12 @@ def _labels(labels, count, what):
     if len(labels) != count:
         raise ValueError(f"{what} has {len(labels)} entries for {count} images")
     return labels
+
+
+def _bare(axis):
+    """No ticks, and a hairline frame: without it a white background has no edge on a white page."""
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color="#cccccc", linewidth=0.8)
 
 
 def _draw(axis, image):

@@ -7,18 +7,6 @@ from ldm_tutorial.diffusion import seeded_noise
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 
 
-def psnr(images: Tensor, others: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of images in [-1, 1], averaged over the images."""
-    error = (images - others).square().flatten(1).mean(1)
-    return (10 * torch.log10(4 / error)).mean().item()
-
-
-def latent_statistics(z: Tensor) -> dict[str, Tensor]:
-    """Mean and standard deviation of every channel of latents (N, c, h, w): two tensors (c,)."""
-    z = z.float()
-    return {"mean": z.mean((0, 2, 3)), "std": z.std((0, 2, 3))}
-
-
 @torch.no_grad()
 def one_step(model: LatentDiffusion, z: Tensor, wishes, t: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Noise latents z (N, c, h, w) to timestep t and undo it with a single question to the network.

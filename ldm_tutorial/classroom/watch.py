@@ -11,14 +11,14 @@ def watch(objective, live: Live) -> list[Tensor]:
 
     Returns the list that fills with those samples (N, 3, H, W) while `train` runs.
     """
-    strips, steps, draw = [], iter(range(1, live.total + 1)), objective.strip
+    strips, draw = [], objective.strip
 
     def advance(_module, _inputs, output):
-        live.step(next(steps, live.total), f"loss {output[0].item():.3f}")
+        live.step(live.bar.value + 1, f"loss {output[0].item():.3f}")
 
     def strip():
         strips.append(draw().cpu())
-        live.show(grid(strips[-1], title=f"after {len(strips)} of the strips"))
+        live.show(grid(strips[-1], title=f"after {live.bar.value} of {live.total} steps"))
         return strips[-1]
 
     objective.register_forward_hook(advance)

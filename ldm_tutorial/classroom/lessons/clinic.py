@@ -5,9 +5,10 @@ import copy
 import torch
 from torch import Tensor
 
-from ldm_tutorial.classroom.stages import one_step_error, psnr
+from ldm_tutorial.classroom.stages import one_step_error
 from ldm_tutorial.diffusion import NoiseSchedule
 from ldm_tutorial.latent_diffusion import LatentDiffusion
+from ldm_tutorial.metrics import psnr
 
 DIAGNOSES = ("autoencoder", "latent scale", "noise schedule", "condition", "healthy")
 RIGHT = {"A": "noise schedule", "B": "latent scale", "C": "condition"}
@@ -28,10 +29,10 @@ def patients(model: LatentDiffusion) -> dict[str, LatentDiffusion]:
 def examine(model: LatentDiffusion, images: Tensor, captions: list[str], t: int = 250) -> dict[str, float]:
     """One number a stage: reconstruction, latents, one step of denoising, and whether captions matter."""
     z = model.first_stage.encode(images)
-    prompts = ["blue background", "orange background"]
+    prompts = ["blue background", "yellow background"]
     one, other = (model.sample([prompt] * 2, steps=10, guidance_scale=3.0, seed=0) for prompt in prompts)
     return {
-        "reconstruction PSNR in dB": psnr(images, model.first_stage.decode(z)),
+        "reconstruction PSNR in dB": psnr(images, model.first_stage.decode(z)).mean().item(),
         "latent std": z.std().item(),
         "one-step error": one_step_error(model, z, captions, t),
         "change with the caption": (one - other).square().mean().sqrt().item(),
