@@ -5,7 +5,7 @@ import torch
 from tiny import KL, LDM
 
 from ldm_tutorial.conditioning.attributes import UNKNOWN
-from ldm_tutorial.first_stage import KLAutoencoder
+from ldm_tutorial.first_stage import KLAutoencoder, VQAutoencoder, VQConfig
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.training import (
     DiffusionObjective,
@@ -48,6 +48,27 @@ def test_first_stage_loss_is_l1_plus_weighted_kl():
     torch.testing.assert_close(loss, per_image.mean() / (3 * 16 * 16))
     mse = (out - x).square().mean((1, 2, 3))
     torch.testing.assert_close(logs["psnr"][0], (10 * torch.log10(4 / mse)).sum())
+
+
+def test_vq_first_stage_loss_is_l1_plus_the_codebooks():
+    torch.manual_seed(0)
+    config = VQConfig(
+        latent_channels=2,
+        codes=16,
+        channels=8,
+        channel_mult=(1, 2),
+        res_blocks=1,
+        mid_attention=False,
+        norm_groups=4,
+    )
+    model = VQAutoencoder(config)
+    objective = FirstStageObjective(model, HeldPixels(PIXELS), torch.zeros(2, 3, 16, 16))
+    loss, logs, _ = step(objective)
+    x = PIXELS[:16].float() / 127.5 - 1
+    quantised = model.codebook(model.latents(x))
+    torch.testing.assert_close(loss, (model.decode_unscaled(quantised.z) - x).abs().mean() + quantised.loss)
+    assert model.codebook.weight.grad.abs().sum() > 0 and "codebook" in logs
+    assert objective.strip().shape == (4, 3, 16, 16)
 
 
 def test_diffusion_trains_the_unet_and_the_conditioner_but_not_the_first_stage():
