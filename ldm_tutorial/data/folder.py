@@ -17,9 +17,10 @@ from ldm_tutorial.data.table import Table
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
 
 
-def natural(name: str) -> list:
+def natural(name: str) -> tuple[list, str]:
     """A sorting key by which 2.png comes before 10.png."""
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"([0-9]+)", name)] + [name]
+    parts = re.split(r"([0-9]+)", name.lower())
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -69,10 +70,8 @@ def open_folder(folder: Path, split: str) -> Table:
         labels = [file.relative_to(base).parts[0] for file in files if file.parent != base]
         names = sorted(set(labels), key=natural)
         if len(labels) == len(files) and len(names) > 1:
-            columns["label"], features["label"] = (
-                [names.index(label) for label in labels],
-                ClassLabel(names=names),
-            )
+            columns["label"] = [names.index(label) for label in labels]
+            features["label"] = ClassLabel(names=names)
     return Table(
         title=f"{folder} ({split})",
         dataset=Dataset.from_dict(columns, features=features),

@@ -16,15 +16,18 @@ class HubSet:
     """A set of the hub: its name there, its size in pixels, and the hub's name for each split of ours."""
 
     name: str
-    size: int
-    splits: dict[str, str] = field(default_factory=lambda: {"train": "train", "valid": "validation"})
+    size: int = 64
+    splits: dict[str, str] = field(
+        default_factory=lambda: {"train": "train", "valid": "validation", "test": "test"}
+    )
 
 
+_TRAIN_AND_VALIDATION = {"train": "train", "valid": "validation"}
 # LSUN has no split that is both held out and called so: what the hub calls test is what LSUN calls val.
 _LSUN = {"train": "train", "valid": "test", "test": "test"}
 HUB_SETS = {
-    "celebahq256": HubSet("korexyz/celeba-hq-256x256", 256),
-    "celebahq1024": HubSet("mattymchen/celeba-hq", 1024),
+    "celebahq256": HubSet("korexyz/celeba-hq-256x256", 256, _TRAIN_AND_VALIDATION),
+    "celebahq1024": HubSet("mattymchen/celeba-hq", 1024, _TRAIN_AND_VALIDATION),
     "ffhq256": HubSet("merkol/ffhq-256", 256, {"train": "train"}),
     "ffhq64": HubSet("Dmini/FFHQ-64x64", 64, {"train": "train"}),
     "lsun-bedrooms": HubSet("pcuenq/lsun-bedrooms", 256, _LSUN),
@@ -43,7 +46,9 @@ def open_hub(source: str, hub: HubSet, split: str, streaming: bool = False) -> T
         raise ValueError(f"split '{split}' is not in {source}; it has: {', '.join(hub.splits)}")
     try:
         dataset = load_dataset(hub.name, split=hub.splits.get(split, "train"), streaming=streaming)
-    except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
+    except ValueError:
+        raise  # The hub answered: a split or an argument is wrong.
+    except Exception as error:  # Without it, each of the libraries below raises something of its own.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConnectionError(
             f"{source} can't be loaded from the hub as {hub.name} ({reason}); pass a copy on this disk, "

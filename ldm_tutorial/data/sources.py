@@ -40,7 +40,7 @@ def open_images(
     crop: see Framing; None is the largest centred square, for CelebA's original pictures the box of the DDIM
         paper.
     flip: the mirror images as well.
-    limit: the first so many usable images.
+    limit: the first so many usable images; of a stream the first so many rows.
     path: a copy of a named set on this disk.
     check: False opens at once, without decoding every image first.
     Raises ValueError or FileNotFoundError for what can't be opened, ConnectionError without network.
@@ -57,19 +57,20 @@ def open_images(
     if celeba and path is None:
         path = _celeba_path(name)
     if path is not None:
+        path = Path(path).expanduser()
+        celeba = celeba or aligned_folder(path) is not None
         aliases = HUB_SETS[name].splits if name in HUB_SETS else {}
-        table = open_path(Path(path).expanduser(), split, streaming, aliases)
+        table = open_path(path, split, streaming, aliases)
     elif name == "peeps":
         table = replace(
             open_parquet(bundled("peeps"), split, streaming), title=f"peeps ({split})", trusted=True
         )
     else:
-        hub = HUB_SETS.get(name) or HubSet(name.removeprefix("hub:"), 64)
+        hub = HUB_SETS.get(name) or HubSet(name.removeprefix("hub:"))
         table = open_hub(name, hub, split, streaming)
     if not check:
         table = replace(table, trusted=True)
     own_size = HUB_SETS[name].size if name in HUB_SETS else 128 if name == "celeba128" else 64
-    celeba = celeba or (path is not None and aligned_folder(Path(path)) is not None)
     framing = Framing(
         size=own_size if size is None else size,
         crop="celeba" if celeba and crop is None else crop,

@@ -13,6 +13,8 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path_factory, monkeypatch):
+    for name in ("LDM_DATA", "LDM_CELEBA"):
+        monkeypatch.delenv(name, raising=False)
     caches = tmp_path_factory.mktemp("caches")
     monkeypatch.setenv("LDM_CACHE", str(caches / "ldm"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", caches / "datasets")

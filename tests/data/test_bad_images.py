@@ -1,7 +1,9 @@
 """Every kind of file that turns up among people's images: used where it can be, named where it can't."""
 
 import io
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -80,6 +82,23 @@ def test_sixteen_bits_are_scaled_not_clipped(encoded):
     assert np.abs(rgb[..., 0] - values / 257).max() <= 0.5, "0..65535 is mapped to 0..255"
     rgb = np.asarray(decode(encoded(Image.fromarray(values), "TIFF")))
     assert np.abs(rgb[..., 2] - values / 257).max() <= 0.5
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_in_every_kind_of_png(kind, channels):
+    values = np.full((64, 64, channels), 0x8000, ">u2")
+    values[..., -1] = 0xFFFF if kind in (4, 6) else 0x8000  # Opaque, where there is an alpha channel.
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 64, 64, 16, kind, 0, 0, 0),
+        b"IDAT": zlib.compress(rows),
+        b"IEND": b"",
+    }
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks.items()
+    )
+    assert np.abs(np.asarray(decode(png)).astype(int) - 128).max() <= 1, "half of 65535 is half of 255"
 
 
 def test_floating_point_pixels_are_named_as_unclear(encoded):

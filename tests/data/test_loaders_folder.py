@@ -61,6 +61,8 @@ def test_without_splits_the_same_files_are_always_held_out(pictures, picture):
 def test_subfolders_are_labels_where_every_image_lies_in_one(pictures):
     images = open_images(pictures("dog/1.png", "cat/2.png", "cat/more/3.png"), size=16)
     assert images.label_names == ["cat", "dog"] and images.values("label") == [0, 0, 1]
+    images = open_images(pictures("cat2/4.png"), size=16)
+    assert images.label_names == ["cat", "cat2", "dog"]
     images = open_images(pictures("0.png"), size=16)
     assert images.label_names is None and "label" not in images[0]
 

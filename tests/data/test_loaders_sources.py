@@ -90,6 +90,7 @@ def test_any_hub_set_by_its_full_name(monkeypatch, picture):
             "Dataset 'x' doesn't exist on the Hub or cannot be accessed."
         ),
         OSError(),
+        RuntimeError("Cannot send a request, as the client has been closed."),
     ],
 )
 def test_without_network_one_sentence_says_what_to_do(monkeypatch, error):
@@ -179,6 +180,11 @@ def test_an_uneven_list_of_attributes_is_named(celeba):
         ValueError, match=r"list_attr_celeba.txt: picture 000001 has 1 values for 2 attributes"
     ):
         open_images(celeba)
+
+
+def test_celeba_is_found_beside_the_checkout(shared_data):
+    shared_data("celeba64")
+    assert open_images("celeba64", "valid", limit=3)[0]["image"].shape == (3, 64, 64)
 
 
 def test_where_celeba_is_looked_for(celeba, monkeypatch):
