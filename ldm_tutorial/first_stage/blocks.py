@@ -10,7 +10,7 @@ from ldm_tutorial.nn import ImageSelfAttention, ResBlock
 class Middle(nn.Sequential):
     """The lowest resolution: residual block, attention over the whole picture, residual block."""
 
-    def __init__(self, channels: int, attention: bool, dropout: float, groups: int):
+    def __init__(self, channels: int, attention: bool, dropout: float, groups: int | None):
         super().__init__(
             ResBlock(channels, channels, dropout=dropout, groups=groups),
             ImageSelfAttention(channels, groups=groups) if attention else nn.Identity(),
@@ -18,7 +18,7 @@ class Middle(nn.Sequential):
         )
 
 
-def level_blocks(widths: list[int], attention: bool, dropout: float, groups: int) -> nn.Sequential:
+def level_blocks(widths: list[int], attention: bool, dropout: float, groups: int | None) -> nn.Sequential:
     """Residual blocks from each width to the next, each followed by attention where the level has it."""
     blocks = nn.Sequential()
     for in_channels, out_channels in pairwise(widths):

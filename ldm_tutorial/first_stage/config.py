@@ -21,7 +21,7 @@ class KLConfig:
     mid_attention: bool = True
     stem: int = 1
     dropout: float = 0.0
-    norm_groups: int = 32
+    norm_groups: int | None = None
 
     def __post_init__(self):
         unknown = sorted(set(self.attention) - set(self.factors))

@@ -83,7 +83,7 @@ def unet_config_from_diffusers(config: dict) -> UNetConfig:
         config, ("DownBlock2D", "UpBlock2D"), (attending.format("Down"), attending.format("Up"))
     )
     if has_context:
-        # what these configs call `attention_head_dim` is the number of heads: 8 in 1.x, (5, 10, 20, 20) in 2.x
+        # what these configs call `attention_head_dim` is the number of heads: 8 in SD 1, (5, 10, 20, 20) in 2
         heads = config.get("num_attention_heads") or config["attention_head_dim"]
         head_options = {"heads": heads if isinstance(heads, int) else tuple(heads), "head_channels": None}
         head_options["context_dim"] = only_value(config, "cross_attention_dim")

@@ -43,7 +43,7 @@ class ImageSelfAttention(nn.Module):
     The last layer starts at zero. Ho et al. 2020, appendix B.
     """
 
-    def __init__(self, channels: int, heads: int = 1, eps: float = 1e-6, groups: int = 32):
+    def __init__(self, channels: int, heads: int = 1, eps: float = 1e-6, groups: int | None = None):
         super().__init__()
         self.norm = group_norm(channels, eps, groups)
         self.attention = Attention(channels, heads, bias=True)

@@ -13,9 +13,8 @@ def timestep_embedding(t: Tensor, dim: int, max_period: float = 10_000) -> Tenso
     Vaswani et al. 2017, section 3.5, in the order of the original latent-diffusion release.
     """
     half = dim // 2
-    frequencies = torch.exp(
-        -math.log(max_period) / half * torch.arange(half, dtype=torch.float32, device=t.device)
-    )
+    steps = torch.arange(half, dtype=torch.float32, device=t.device)
+    frequencies = torch.exp(-math.log(max_period) * steps / half)
     angles = t.float()[:, None] * frequencies
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 

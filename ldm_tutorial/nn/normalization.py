@@ -5,8 +5,14 @@ from math import gcd
 from torch import nn
 
 
-def group_norm(channels: int, eps: float, groups: int = 32) -> nn.GroupNorm:
-    """GroupNorm of `groups` groups, or of their greatest common divisor with `channels`."""
+def group_norm(channels: int, eps: float, groups: int | None = None) -> nn.GroupNorm:
+    """GroupNorm of 32 groups, of fewer where a group would have less than four channels, or of `groups`.
+
+    A group of one channel would subtract what a residual block adds to it for the time. Where `groups` don't
+    divide the channels, their greatest common divisor takes their place.
+    """
+    if groups is None:
+        groups = max(g for g in (1, 2, 4, 8, 16, 32) if g == 1 or (4 * g <= channels and channels % g == 0))
     return nn.GroupNorm(gcd(groups, channels), channels, eps=eps)
 
 

@@ -20,7 +20,7 @@ class ResBlock(nn.Module):
         time_dim: int | None = None,
         dropout: float = 0.0,
         eps: float = 1e-6,
-        groups: int = 32,
+        groups: int | None = None,
     ):
         super().__init__()
         self.norm1 = group_norm(in_channels, eps, groups)

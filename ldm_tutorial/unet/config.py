@@ -11,6 +11,8 @@ class UNetConfig:
     residual block is followed by attention; the middle has it if `mid_attention`.
     `head_channels`: the width of an attention head; or, where given, `heads`: their number (one for all
     levels, or one for each).
+    `norm_groups`: groups of every normalisation; None is 32 as in the paper, fewer in narrow networks: groups
+    of one channel would take away what the time has added.
     `context_dim`: the width of the context tokens; None is a network without cross-attention.
     """
 
@@ -26,7 +28,7 @@ class UNetConfig:
     context_dim: int | None = None
     transformer_depth: int = 1
     dropout: float = 0.0
-    norm_groups: int = 32
+    norm_groups: int | None = None
 
     def __post_init__(self):
         unknown = sorted(set(self.attention) - set(self.factors))

@@ -59,7 +59,7 @@ class SpatialTransformer(nn.Module):
         context_dim: int,
         depth: int = 1,
         dropout: float = 0.0,
-        groups: int = 32,
+        groups: int | None = None,
     ):
         super().__init__()
         self.norm = group_norm(channels, 1e-6, groups)

@@ -56,7 +56,7 @@ class UNet(nn.Module):
     def forward(
         self, z: Tensor, t: Tensor, context: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        self._check(z, context, mask)
+        self._check(z, t, context, mask)
         time = self.time(t.expand(len(z)))
         h = self.conv_in(z)
 
@@ -80,8 +80,10 @@ class UNet(nn.Module):
 
         return self.conv_out(F.silu(self.norm_out(h)))
 
-    def _check(self, z: Tensor, context: Tensor | None, mask: Tensor | None) -> None:
+    def _check(self, z: Tensor, t: Tensor, context: Tensor | None, mask: Tensor | None) -> None:
         check_images(z, "z", self.config.in_channels, self.config.downsampling)
+        if t.ndim > 1 or t.numel() not in (1, len(z)):
+            raise ValueError(f"t must have shape ({len(z)},), got {tuple(t.shape)}")
         width = self.config.context_dim
         if width is None and context is not None:
             raise ValueError("context was given, but this U-Net has no cross-attention (context_dim is None)")
@@ -89,5 +91,6 @@ class UNet(nn.Module):
             raise ValueError(f"context is missing: this U-Net needs (B, M, {width}) tokens")
         if context is not None and (context.ndim != 3 or len(context) != len(z) or context.shape[2] != width):
             raise ValueError(f"context must have shape ({len(z)}, M, {width}), got {tuple(context.shape)}")
-        if mask is not None and (context is None or mask.shape != context.shape[:2]):
-            raise ValueError(f"mask must have the shape of the context's tokens, got {tuple(mask.shape)}")
+        if context is not None and mask is not None and mask.shape != context.shape[:2]:
+            expected, got = tuple(context.shape[:2]), tuple(mask.shape)
+            raise ValueError(f"mask must have the shape {expected} of the context's tokens, got {got}")

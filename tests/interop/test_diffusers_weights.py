@@ -203,6 +203,7 @@ def test_stable_diffusion_1_at_full_size():
         heads=8,
         head_channels=None,
         context_dim=768,
+        norm_groups=32,
     )
 
 
