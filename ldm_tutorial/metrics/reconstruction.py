@@ -21,8 +21,9 @@ def psnr(images: Tensor, references: Tensor) -> Tensor:
 def ssim(images: Tensor, references: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
     """Structural similarity, 1 for equal images: float32 (B,) (Wang et al. 2004, equation 13).
 
-    Both (B, C, H, W) in [-1, 1]; means, variances and the covariance around a pixel are weighted by a Gaussian of
-    `window` pixels, and the similarities averaged over pixels and channels. Edges are mirrored, as in torchmetrics.
+    Both (B, C, H, W) in [-1, 1]; means, variances and the covariance around a pixel are weighted by a
+    Gaussian of `window` pixels, and the similarities averaged over pixels and channels. Edges are mirrored,
+    as in torchmetrics.
     Raises ValueError where the shapes differ or an image is smaller than the window.
     """
     check(images, references)
@@ -40,7 +41,7 @@ def ssim(images: Tensor, references: Tensor, window: int = 11, sigma: float = 1.
 
 
 def blur(x: Tensor, window: int, sigma: float) -> Tensor:
-    """The Gaussian-weighted mean around every pixel of each channel, one axis after the other. (B, C, H, W)"""
+    """The Gaussian-weighted mean around every pixel of each channel. (B, C, H, W)"""
     distance = torch.arange(window, device=x.device) - (window - 1) / 2
     weights = torch.exp(-(distance**2) / (2 * sigma**2))
     weights = (weights / weights.sum()).expand(x.shape[1], 1, 1, -1)

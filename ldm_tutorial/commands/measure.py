@@ -1,0 +1,86 @@
+"""What `ldm evaluate` measures of a first stage and of a diffusion model."""
+
+import torch
+from torch import nn
+
+from ldm_tutorial.commands.pictures import draw
+from ldm_tutorial.commands.reconstruct import reconstruct
+from ldm_tutorial.data import ImageSet, to_float
+from ldm_tutorial.latent_diffusion import LatentDiffusion
+from ldm_tutorial.metrics import AttributeClassifier, attribute_accuracy, psnr, ssim
+
+BATCH = 64
+LEVELS = 10  # bins of t in which the loss is told
+
+
+@torch.no_grad()
+def reconstruction(first_stage: nn.Module, images: ImageSet) -> dict:
+    """PSNR and SSIM as means over images; mean and std of the scaled latents, for each channel."""
+    originals = to_float(images.pixels())
+    device = next(first_stage.parameters()).device
+    z = torch.cat([first_stage.encode(part.to(device)).cpu() for part in originals.split(BATCH)])
+    copies = reconstruct(first_stage, originals, BATCH)
+    return {
+        "n": len(originals),
+        "psnr": psnr(copies, originals).mean().item(),
+        "ssim": ssim(copies, originals).mean().item(),
+        "latent_mean": z.mean((0, 2, 3)).tolist(),
+        "latent_std": z.std((0, 2, 3)).tolist(),
+    }
+
+
+@torch.no_grad()
+def loss_by_level(model: LatentDiffusion, images: ImageSet, seed: int) -> dict:
+    """The training loss on these images and their conditions, in all and in tenths of the timesteps.
+
+    The timesteps are spread evenly over the images, not drawn: that halves the noise of the figure.
+    """
+    n, device = len(images), next(model.parameters()).device
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(n, generator=generator)
+    t = (order * model.schedule.T // n).long()
+    noise = torch.randn((n, *model.latent_shape), generator=generator)
+    tokens = conditions(model, images)
+    losses = []
+    for part in torch.arange(n).split(BATCH):
+        z = model.first_stage.encode(to_float(images.pixels(part)).to(device))
+        y = None if tokens is None else tokens[part].to(device)
+        losses.append(model.loss(z, y, t[part].to(device), noise[part].to(device)).cpu())
+    losses = torch.cat(losses)
+    level = t * LEVELS // model.schedule.T
+    each = [losses[level == k].mean().item() if (level == k).any() else None for k in range(LEVELS)]
+    return {"n": n, "loss": losses.mean().item(), "loss_by_level": each}
+
+
+def conditions(model: LatentDiffusion, images: ImageSet) -> torch.Tensor | None:
+    """Tokens (N, M) of the images' captions or attributes, as the model reads them."""
+    if model.conditioner is None:
+        return None
+    column = "attributes" if hasattr(model.conditioner.config, "names") else "caption"
+    return model.conditioner.tokenize(images.values(column))
+
+
+def attributes_drawn(
+    model: LatentDiffusion,
+    classifier: AttributeClassifier,
+    images: ImageSet,
+    batch_size: int,
+    bar: bool,
+    **sampling,
+) -> dict:
+    """Share of the mentioned attributes that the pictures drawn from the images' captions have.
+
+    For each kind of attribute and averaged over kinds; the same of the real images stands beside it, since
+    the classifier's errors count too.
+    """
+    captions, attributes, mentions = (images.values(key) for key in ("caption", "attributes", "mentions"))
+    drawn = draw(model, captions, len(captions), batch_size, bar, **sampling)
+    result = attribute_accuracy(classifier, drawn, attributes, mentions)
+    real = attribute_accuracy(classifier, to_float(images.pixels()), attributes, mentions)
+    kinds = {kind: {"accuracy": right / n, "n": n} for kind, (right, n) in result.kinds.items() if n}
+    return {
+        "captions": "the first of the split",
+        "accuracy": result.mean,
+        "accuracy_on_real_images": real.mean,
+        "kinds": kinds,
+    }

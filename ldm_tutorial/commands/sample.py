@@ -1,0 +1,104 @@
+"""`ldm sample`"""
+
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import UseAppendAction, arg
+
+from ldm_tutorial.commands.common import Checkpoint, Device, at_least, load, parse, progress
+from ldm_tutorial.commands.pictures import draw, save
+from ldm_tutorial.conditioning import AttributeConditioner, CaptionConditioner
+from ldm_tutorial.latent_diffusion import LatentDiffusion
+
+STATES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw pictures with a diffusion model: from captions, from attributes, or from noise alone."""
+
+    checkpoint: Checkpoint
+    """a bundled checkpoint (peeps-ldm, celeba64-ldm) or the folder of a run"""
+    prompt: Annotated[list[list[str]], UseAppendAction, arg(metavar="TEXT ...")] = field(default_factory=list)
+    """captions, in quotes, for a model that reads captions: one row of pictures each"""
+    attributes: Annotated[tuple[str, ...], arg(metavar="NAME[=no] ...", help_behavior_hint="")] = ()
+    """for a model of attributes: Smiling Eyeglasses=no; what is not named is left to the model"""
+    n: Annotated[int | None, arg(metavar="INT", help_behavior_hint="(default: 4, or 16)")] = None
+    """pictures of every prompt, or in all where there is none"""
+    guidance_scale: float = 3.0
+    """how far to follow the request: 0 not at all, 1 as it was trained, more to exaggerate it"""
+    steps: int = 50
+    """denoising steps; more are slower and, up to a point, better"""
+    seed: int = 0
+    """picture i comes from the noise of seed + i: the same seed, the same pictures"""
+    eta: float = 0.0
+    """fresh noise at every step: 0 is none (DDIM), 1 as much as DDPM adds"""
+    out: Path = Path("outputs/samples.png")
+    """a .png file for one grid, or a folder for one file an image"""
+    batch_size: int = 64
+    """pictures drawn at a time; fewer take less memory and change nothing else"""
+    device: Device = "auto"
+
+
+def main(arguments: list[str]) -> None:
+    options = parse(Sample, "sample", arguments)
+    prompts = [prompt for group in options.prompt for prompt in group]
+    if options.n is not None:
+        at_least("n", options.n)
+    at_least("batch-size", options.batch_size)
+    model = load(options.checkpoint, options.device, (LatentDiffusion,), "sample")
+    wishes = requests(model, options.checkpoint, prompts, options.attributes)
+    each = options.n or (4 if prompts else 16)
+    repeated = None if wishes is None else [wish for wish in wishes for _ in range(each)]
+    n = each if repeated is None else len(repeated)
+    chosen = {name: getattr(options, name) for name in ("steps", "guidance_scale", "seed", "eta")}
+    images = draw(model, repeated, n, options.batch_size, progress(), **chosen)
+    record = asdict(options) | {"n": n, "sampler": "DDIM, trailing", "out": str(options.out)}
+    save(images, options.out, each if len(prompts) > 1 else min(each, 8), record)
+    for row, prompt in enumerate(prompts if len(prompts) > 1 else (), 1):
+        print(f"row {row}: {prompt}")
+    print(f"{n} pictures of {images.shape[-1]}x{images.shape[-2]} pixels, in {options.out}")
+
+
+def requests(
+    model: LatentDiffusion, name: str, prompts: list[str], attributes: tuple[str, ...]
+) -> list | None:
+    """What to draw, in the form that the model's conditioner reads; None for no wish.
+
+    Raises ValueError where the model reads another form. Warns of words that it doesn't know.
+    """
+    conditioner = model.conditioner
+    if prompts and attributes:
+        raise ValueError("give --prompt or --attributes, not both: a model reads one of them")
+    if prompts and not isinstance(conditioner, CaptionConditioner):
+        raise ValueError(f"--prompt is for models that read captions; {name} {reads(conditioner)}")
+    if attributes and not isinstance(conditioner, AttributeConditioner):
+        raise ValueError(f"--attributes is for models that read attributes; {name} {reads(conditioner)}")
+    if attributes:
+        wish = dict(map(state, attributes))
+        conditioner.tokenize([wish])  # refuses an unknown name before anything is drawn
+        return [wish]
+    for prompt in prompts:
+        if unknown := conditioner.unknown_words(prompt):
+            words = ", ".join(f"'{word}'" for word in unknown)
+            print(f'ldm: warning: {name} has never read {words}, in "{prompt}"', file=sys.stderr)
+    return prompts or None
+
+
+def reads(conditioner) -> str:
+    if conditioner is None:
+        return "takes no wishes and draws from noise alone"
+    if isinstance(conditioner, CaptionConditioner):
+        return 'reads captions: --prompt "..."'
+    names = conditioner.config.names
+    return f"reads attributes: --attributes {' '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
+
+
+def state(text: str) -> tuple[str, bool]:
+    """Smiling, Smiling=yes or Smiling=no as a name and a bool."""
+    name, _, value = text.partition("=")
+    if value.lower() not in STATES and value:
+        raise ValueError(f"--attributes has {text}; write {name}, {name}=yes or {name}=no")
+    return name, STATES.get(value.lower(), True)
