@@ -42,15 +42,15 @@ def seed(n=0):
 
 
 def noisy_gaussian(schedule, t, draws):
-    """z_t ~ N(aμ, a²Σ + s²I), exactly: not every schedule ends so close to N(0, I) that it could start there."""
+    """z_t ~ N(aμ, a²Σ + s²I), exactly: not every schedule ends close enough to N(0, I) to start there."""
     alpha_bar = schedule.alphas_cumprod[t]
     covariance = alpha_bar * COVARIANCE + (1 - alpha_bar) * torch.eye(3)
     return alpha_bar.sqrt() * MEAN + draws @ torch.linalg.cholesky(covariance).T
 
 
 def law_of(sampler, denoise):
-    """Mean and covariance of its result, without sampling: DDIM is affine for a Gaussian, so that the images of
-    0 and of the unit vectors tell them."""
+    """Mean and covariance of its result, without sampling: DDIM is affine for a Gaussian, so that what
+    becomes of 0 and of the unit vectors tells them."""
     basis = torch.cat([torch.zeros(1, 3), torch.eye(3)]).double()
     at_zero, *columns = sampler.sample(denoise, noisy_gaussian(sampler.schedule, sampler.timesteps[0], basis))
     linear = torch.stack(columns) - at_zero
@@ -63,8 +63,8 @@ def test_ddim_with_many_steps_recovers_a_gaussian(name, prediction):
     schedule = noise_schedule(name)
     denoise = gaussian_denoiser(schedule, MEAN, COVARIANCE, prediction)
     mean, covariance = law_of(DDIM(schedule, 500, spacing="trailing", prediction=prediction), denoise)
-    torch.testing.assert_close(mean, MEAN, rtol=0, atol=0.02)
-    torch.testing.assert_close(covariance, COVARIANCE, rtol=0, atol=0.02)
+    torch.testing.assert_close(mean, MEAN, rtol=0, atol=1e-6)
+    torch.testing.assert_close(covariance, COVARIANCE, rtol=0, atol=0.01)
 
 
 def test_ddim_converges_to_the_gaussian():
@@ -82,17 +82,17 @@ def test_ddim_converges_to_the_gaussian():
 @pytest.mark.parametrize(
     "sampler",
     [
-        DDIM(NoiseSchedule.linear(), 250, eta=1.0, spacing="trailing"),
-        DDPM(NoiseSchedule.linear(), 250, spacing="trailing"),
-        DDPM(NoiseSchedule.linear(), 250, "upper", spacing="trailing"),
+        DDIM(NoiseSchedule.linear(), 200, eta=1.0, spacing="trailing"),
+        DDPM(NoiseSchedule.linear(), 200, spacing="trailing"),
+        DDPM(NoiseSchedule.linear(), 200, "upper", spacing="trailing"),
     ],
     ids=["ddim-eta-1", "ddpm-lower", "ddpm-upper"],
 )
 def test_stochastic_samplers_recover_a_gaussian(sampler):
-    draws = torch.randn(40_000, 3, dtype=torch.float64, generator=seed())
+    draws = torch.randn(20_000, 3, dtype=torch.float64, generator=seed())
     noise = noisy_gaussian(sampler.schedule, sampler.timesteps[0], draws)
     z = sampler.sample(gaussian_denoiser(sampler.schedule, MEAN, COVARIANCE), noise, generator=seed(1))
-    torch.testing.assert_close(z.mean(dim=0), MEAN, rtol=0, atol=0.03)
+    torch.testing.assert_close(z.mean(dim=0), MEAN, rtol=0, atol=0.04)
     torch.testing.assert_close(torch.cov(z.T), COVARIANCE, rtol=0, atol=0.04)
 
 
@@ -270,6 +270,5 @@ def test_a_denoiser_that_returns_nonsense_is_named_with_the_step(sampler):
 def test_large_but_finite_outputs_are_no_false_alarm():
     for dtype, large in ((torch.float16, 6e4), (torch.float32, 3e38)):
         noise = torch.ones(1, 4, 8, 8, dtype=dtype)
-        sampler = DDIM(SCHEDULE, 1, prediction="x0")
-        z = sampler.sample(lambda z_t, t, c: torch.full_like(z_t, large), noise)  # noqa: ARG005, B023
+        z = DDIM(SCHEDULE, 1).sample(lambda z_t, t, c: torch.full_like(z_t, large), noise)  # noqa: ARG005, B023
         assert z.isfinite().all()
