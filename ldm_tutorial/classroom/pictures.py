@@ -9,10 +9,14 @@ from matplotlib.figure import Figure
 from ldm_tutorial.classroom.style import Picture, picture, styled
 from ldm_tutorial.data import to_uint8
 
-CELL = 1.5  # inches: a 64-pixel image is shown at 150 pixels, with the pixels kept sharp
+CELL = 1.28  # inches: a 64-pixel image is shown at 128 pixels, each of its own as 2 x 2
+GAP = 0.1
 CAPTION_SIZE = 10.5
-CHARACTERS = 11  # of a caption that fit an inch
-LINE = 0.19  # inches that one line of a caption takes
+CAPTION_LINE = 0.19  # inches that one line of a caption takes
+CAPTION_CHARACTERS = 11  # of a caption that fit an inch
+TITLE_SIZE = 15
+TITLE_LINE = 0.26
+TITLE_CHARACTERS = 9
 
 
 def grid(images, captions=None, columns=None, title="", cell=CELL) -> Picture:
@@ -21,34 +25,20 @@ def grid(images, captions=None, columns=None, title="", cell=CELL) -> Picture:
     images: (N, 3, H, W) float in [-1, 1] or uint8, or a list of (3, H, W); captions: N strings.
     """
     images = _list(images)
-    captions = _labels(captions, len(images), "captions")
+    captions, lines = _wrapped(captions, len(images), cell)
     columns = columns or min(len(images), 6)
-    wrapped = [textwrap.fill(str(c), max(9, int(cell * CHARACTERS))) for c in captions]
-    lines = max((w.count("\n") + 1 for w in wrapped if w), default=0)
     count = -(-len(images) // columns)
-    height = cell + lines * LINE + 0.08
+    below = lines * CAPTION_LINE + GAP
     with styled():
-        figure = Figure((columns * (cell + 0.1), count * height + (0.5 if title else 0)))
-        # Room for a caption lies between the rows; hspace counts in units of one image.
-        axes = figure.subplots(count, columns, squeeze=False)
-        head = 0.5 / figure.get_figheight() if title else 0
-        figure.subplots_adjust(
-            0, lines * LINE / figure.get_figheight(), 1, 1 - head, 0.06, (height - cell) / cell
-        )
-        for axis in axes.flat:
-            _bare(axis)
+        figure, axes = _page(count, columns, cell, below, lines * CAPTION_LINE, title)
         for axis in axes.flat[len(images) :]:
             axis.set_visible(False)
-        for axis, image, caption in zip(axes.flat, images, wrapped, strict=False):
-            _draw(axis, image)
-            axis.text(
-                0.5, -0.04, caption, transform=axis.transAxes, ha="center", va="top", fontsize=CAPTION_SIZE
-            )
-        _headline(figure, title)
+        for axis, image, caption in zip(axes.flat, images, captions, strict=False):
+            _draw(axis, image, caption)
     return picture(figure, title or f"{len(images)} images")
 
 
-def rows(named: Mapping[str, Sequence], title="", captions=None, cell=CELL) -> Picture:
+def rows(named: Mapping[str, Sequence], captions=None, title="", cell=CELL) -> Picture:
     """One row of images per name, aligned for comparison: `rows({"original": x, "reconstruction": y})`.
 
     Every row holds the same number of images; captions stand below the last row.
@@ -58,27 +48,16 @@ def rows(named: Mapping[str, Sequence], title="", captions=None, cell=CELL) -> P
     if any(len(images) != columns for images in table.values()):
         counts = {name: len(images) for name, images in table.items()}
         raise ValueError(f"rows needs the same number of images in every row, but got {counts}")
-    captions = _labels(captions, columns, "captions")
-    wrapped = [textwrap.fill(str(c), max(9, int(cell * CHARACTERS))) for c in captions]
-    lines = max((w.count("\n") + 1 for w in wrapped if w), default=0)
+    captions, lines = _wrapped(captions, columns, cell)
     with styled():
-        figure = Figure(
-            (columns * (cell + 0.1), len(table) * (cell + 0.1) + lines * LINE + (0.5 if title else 0))
-        )
-        axes = figure.subplots(len(table), columns, squeeze=False)
-        head = 0.5 / figure.get_figheight() if title else 0
-        figure.subplots_adjust(0, lines * LINE / figure.get_figheight(), 1, 1 - head, 0.06, 0.06)
+        figure, axes = _page(len(table), columns, cell, GAP, lines * CAPTION_LINE, title)
+        last = list(table)[-1]
         for line, (name, images) in zip(axes, table.items(), strict=True):
-            for axis, image in zip(line, images, strict=True):
-                _bare(axis)
-                _draw(axis, image)
+            told = captions if name == last else [""] * columns
+            for axis, image, caption in zip(line, images, told, strict=True):
+                _draw(axis, image, caption)
             label = textwrap.fill(name, 16)
             line[0].text(-0.08, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=13)
-        for axis, caption in zip(axes[-1], wrapped, strict=True):
-            axis.text(
-                0.5, -0.04, caption, transform=axis.transAxes, ha="center", va="top", fontsize=CAPTION_SIZE
-            )
-        _headline(figure, title)
     return picture(figure, title or " / ".join(table))
 
 
@@ -119,28 +98,38 @@ def _list(images):
     return images
 
 
-def _labels(labels, count, what):
-    labels = [""] * count if labels is None else list(labels)
-    if len(labels) != count:
-        raise ValueError(f"{what} has {len(labels)} entries for {count} images")
-    return labels
+def _wrapped(captions, count, cell):
+    """Captions broken into lines that fit below an image, and the largest number of lines."""
+    captions = [""] * count if captions is None else list(captions)
+    if len(captions) != count:
+        raise ValueError(f"captions has {len(captions)} entries for {count} images")
+    captions = [textwrap.fill(str(c), max(9, int(cell * CAPTION_CHARACTERS))) for c in captions]
+    return captions, max(caption.count("\n") + 1 if caption else 0 for caption in captions)
 
 
-def _bare(axis):
-    """No ticks, and a hairline frame: without it a white background has no edge on a white page."""
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set(visible=True, color="#cccccc", linewidth=0.8)
+def _page(count, columns, cell, between, below, title):
+    """A figure of count x columns squares, `between` inches apart in height, with a title above them."""
+    width = columns * cell + (columns - 1) * GAP
+    title = textwrap.fill(title, int(max(width, 3) * TITLE_CHARACTERS))
+    head = TITLE_LINE * (title.count("\n") + 1) + 0.12 if title else 0
+    height = count * cell + (count - 1) * between + below + head
+    figure = Figure((width, height))
+    axes = figure.subplots(count, columns, squeeze=False)
+    # Matplotlib counts the space between pictures in units of one picture.
+    figure.subplots_adjust(0, below / height, 1, 1 - head / height, GAP / cell, between / cell)
+    for axis in axes.flat:
+        # A hairline frame: without it a white background has no edge on a white page.
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set(visible=True, color="#cccccc", linewidth=0.8)
+    if title:
+        figure.suptitle(title, x=0, y=1, ha="left", va="top", fontsize=TITLE_SIZE)
+    return figure, axes
 
 
-def _draw(axis, image):
+def _draw(axis, image, caption):
     image = image.detach().cpu()
     pixels = image if image.dtype == torch.uint8 else to_uint8(image.float())
     # Small images keep their pixels; large ones are smoothed down to the screen.
     filtering = "nearest" if pixels.shape[-1] <= 128 else "antialiased"
     axis.imshow(pixels.permute(1, 2, 0).numpy(), interpolation=filtering)
-
-
-def _headline(figure, title):
-    if title:
-        width = int(figure.get_figwidth() * 8.2)
-        figure.suptitle(textwrap.fill(title, width), x=0, y=1, ha="left", va="top", fontsize=15)
+    axis.text(0.5, -0.04, caption, transform=axis.transAxes, ha="center", va="top", fontsize=CAPTION_SIZE)

@@ -6,7 +6,7 @@ import torch
 
 
 class Timer:
-    """`with Timer() as timer: ...`, then `timer.seconds`. On a GPU, name the device: its work is waited for."""
+    """`with Timer() as timer: ...`, then `timer.seconds`. On a GPU, name it: it is waited for."""
 
     def __init__(self, device="cpu"):
         self.device, self.seconds = torch.device(device), 0.0

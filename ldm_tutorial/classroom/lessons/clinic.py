@@ -32,8 +32,8 @@ def examine(model: LatentDiffusion, images: Tensor, captions: list[str], t: int 
     prompts = ["blue background", "yellow background"]
     one, other = (model.sample([prompt] * 2, steps=10, guidance_scale=3.0, seed=0) for prompt in prompts)
     return {
-        "reconstruction PSNR in dB": psnr(images, model.first_stage.decode(z)).mean().item(),
+        "PSNR in dB": psnr(images, model.first_stage.decode(z)).mean().item(),
         "latent std": z.std().item(),
         "one-step error": one_step_error(model, z, captions, t),
-        "change with the caption": (one - other).square().mean().sqrt().item(),
+        "caption effect": (one - other).square().mean().sqrt().item(),
     }
