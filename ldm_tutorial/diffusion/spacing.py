@@ -19,9 +19,8 @@ def spaced_timesteps(T: int, steps: int, spacing: str = "leading", steps_offset:
     """
     check_steps(steps, T)
     if spacing == "trailing":
-        stride = T - (
-            T - T / steps
-        )  # T / steps up to the last bits, as in numpy.arange: they round the halves
+        # T / steps up to its last bits, which decide how halves are rounded; so numpy.arange does it
+        stride = T - (T - T / steps)
         return [round(T - i * stride) - 1 for i in range(steps)]
     if spacing == "linspace":
         stride = (T - 1) / max(steps - 1, 1)

@@ -115,7 +115,7 @@ def test_ddpm(name, prediction, spacing, steps, variance, theirs_is):
         assert_same(state.z, their_z, f"z after step {state.step}")
 
 
-@pytest.mark.parametrize(("name", "prediction"), zip(SCHEDULES, PREDICTIONS, strict=True))
+@pytest.mark.parametrize(("name", "prediction"), list(zip(SCHEDULES, PREDICTIONS, strict=True)))
 def test_ddpm_over_all_timesteps(name, prediction):
     sampler = DDPM(noise_schedule(name, T, *BETAS), prediction=prediction)
     theirs = scheduler(DDPMScheduler, name, prediction, "leading")
