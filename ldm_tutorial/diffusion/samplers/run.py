@@ -111,7 +111,7 @@ class Sampler:
             raise ValueError(
                 f"the denoiser returned shape {tuple(output.shape)} for {tuple(z.shape)} at {step}"
             )
-        # One sum is ten times cheaper than isfinite().all(), which only has to say whether it was the sum that
+        # One sum is ten times cheaper than isfinite().all(), which only has to say whether the sum itself
         # overflowed. (On an accelerator the host waits for it, once a step.)
         if not math.isfinite(output.sum(dtype=torch.float32)) and not output.isfinite().all():
             raise ValueError(f"the denoiser returned NaN or infinity at {step}")
