@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 # Checks run in a real Python, after {pretend}; `-m venv` makes commands that only write down their arguments.
 PYTHON = """#!/bin/sh
 if [ "$1" = -c ]; then
-    exec {real} -c 'import shutil, sys, importlib.util as u
+    exec '{real}' -c 'import shutil, sys, importlib.util as u
 {pretend}
 exec(sys.argv[1])' "$2"
 fi
