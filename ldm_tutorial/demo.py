@@ -183,7 +183,7 @@ class Page:
         for i, image in enumerate(images):
             self.image(image, x + i * step, y, side)
         for i, label in enumerate(labels):
-            wrapped = textwrap.fill(label, int(side * 140 / size))
+            wrapped = textwrap.fill(label, int(side * 150 / size) - 3)
             self.text(wrapped, x + i * step + side / 2, y + side + 0.06, size, ha="center")
 
 

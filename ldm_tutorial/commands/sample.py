@@ -55,7 +55,12 @@ def main(arguments: list[str]) -> None:
     n = each if repeated is None else len(repeated)
     chosen = {name: getattr(options, name) for name in ("steps", "guidance_scale", "seed", "eta")}
     images = draw(model, repeated, n, options.batch_size, progress(), **chosen)
-    record = asdict(options) | {"n": n, "sampler": "DDIM, trailing", "out": str(options.out)}
+    record = asdict(options) | {
+        "prompt": prompts,
+        "n": n,
+        "sampler": "DDIM, trailing",
+        "out": str(options.out),
+    }
     save(images, options.out, each if len(prompts) > 1 else min(each, 8), record)
     for row, prompt in enumerate(prompts if len(prompts) > 1 else (), 1):
         print(f"row {row}: {prompt}")

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from tyro.conf import AvoidSubcommands, Suppress, arg
 
 from ldm_tutorial.commands.common import parse
@@ -31,9 +32,9 @@ Train a recipe. Every field of it can be changed; ldm train RECIPE --help lists 
 {recipes}
 
 for example:
-  ldm train peeps-kl-f4 --steps 500                                 a short try
-  ldm train peeps-ldm --resume                                      go on after a stop
-  ldm train celeba64-kl-f4 --data.path my-photos --run outputs/mine   on images of your own
+  ldm train peeps-kl-f4 --steps 500                                    a short try
+  ldm train peeps-ldm --resume                                         go on after a stop
+  ldm train celeba64-kl-f4 --data.path my-photos --run outputs/mine  on images of your own
 on several GPUs: torchrun --standalone --nproc-per-node 2 -m ldm_tutorial.cli train RECIPE
 """
 
@@ -76,6 +77,12 @@ def main(arguments: list[str]) -> int:
         again = shlex.join(a for a in arguments if a != "--resume")
         print(f"ldm: {stop}; go on with: ldm train {again} --resume", file=sys.stderr)
         return 130
+    except torch.OutOfMemoryError:
+        advice = "--accumulation 2 halves what a step needs and keeps the gradient"
+        print(
+            f"ldm: the memory of the GPU is full; {advice}; or take a smaller --batch-size", file=sys.stderr
+        )
+        return 1
     except NonFiniteError as error:
         print(f"ldm: {error}; a smaller --learning-rate often helps", file=sys.stderr)
         return 1

@@ -50,7 +50,7 @@ def test_the_settings_are_kept_in_the_file(course):
     main(["sample", "peeps-ldm", "--prompt", "a hat", "--seed", "5", *FEW])
     record = json.loads(Image.open("outputs/samples.png").text["ldm"])
     assert (record["checkpoint"], record["seed"], record["steps"], record["n"]) == ("peeps-ldm", 5, 2, 4)
-    assert record["prompt"] == [["a hat"]]
+    assert record["prompt"] == ["a hat"]
 
 
 def test_attributes(course):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from ldm_tutorial.cli import main
 from ldm_tutorial.commands import train as command
@@ -122,3 +123,13 @@ def test_a_nan_says_where_and_leaves_with_1(course, monkeypatch, capsys):
     monkeypatch.setattr(command, "run_recipe", run_recipe)
     assert main(["train", "peeps-ldm"]) == 1
     assert capsys.readouterr().err.startswith("ldm: step 3: the output of unet.conv_in is not finite;")
+
+
+def test_a_full_gpu_says_what_helps(course, monkeypatch, capsys):
+    def run_recipe(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(command, "run_recipe", run_recipe)
+    assert main(["train", "peeps-ldm"]) == 1
+    error = capsys.readouterr().err
+    assert "--accumulation 2" in error and "--batch-size" in error and error.count("\n") == 1
