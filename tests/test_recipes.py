@@ -1,4 +1,4 @@
-"""Every recipe builds at full size on the meta device, with the numbers of the paper where it is the paper's."""
+"""Every recipe builds at full size on the meta device, with the numbers of the paper where it has them."""
 
 import dataclasses
 
