@@ -59,13 +59,20 @@ def test_downsample_padding_is_where_it_is_said_to_be():
     )
 
 
-@torch.no_grad()
-def test_upsample_repeats_pixels_before_its_convolution():
-    layer = Upsample(2)
-    torch.nn.init.dirac_(layer.conv.weight)
-    layer.conv.bias.zero_()
-    x = torch.randn(1, 2, 3, 3)
-    assert torch.equal(layer(x), x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_upsample_is_nearest_neighbour_and_a_convolution(layout):
+    layer = Upsample(5).to(memory_format=layout).double()
+    x = torch.randn(2, 5, 3, 4, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+
+    def by_definition(x):
+        return layer.conv(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+    torch.testing.assert_close(layer(x), by_definition(x))
+    towards = torch.randn(2, 5, 6, 8, dtype=torch.float64)
+    inputs = (x, *layer.parameters())
+    ours = torch.autograd.grad(layer(x), inputs, towards)
+    for mine, expected in zip(ours, torch.autograd.grad(by_definition(x), inputs, towards), strict=True):
+        torch.testing.assert_close(mine, expected)
 
 
 @pytest.mark.parametrize(
