@@ -5,13 +5,14 @@ prints. The package itself never imports this folder.
 """
 
 from ldm_tutorial.classroom.curves import bars, curves
-from ldm_tutorial.classroom.exercises import Exercise, Mistake, check, hint, solution
+from ldm_tutorial.classroom.exercises import Exercise, Mistake, check
 from ldm_tutorial.classroom.gate import GateNotPassedError, gate
 from ldm_tutorial.classroom.machine import best_device, check_machine
 from ldm_tutorial.classroom.pictures import grid, maps, rows, strip
 from ldm_tutorial.classroom.progress import Live, say_live
 from ldm_tutorial.classroom.source import show_source
 from ldm_tutorial.classroom.style import COLOURS, Picture
+from ldm_tutorial.classroom.tables import table
 from ldm_tutorial.classroom.timer import Timer
 from ldm_tutorial.classroom.watch import watch
 from ldm_tutorial.classroom.widgets import explore
@@ -32,12 +33,11 @@ __all__ = [
     "explore",
     "gate",
     "grid",
-    "hint",
     "maps",
     "rows",
     "say_live",
     "show_source",
-    "solution",
     "strip",
+    "table",
     "watch",
 ]

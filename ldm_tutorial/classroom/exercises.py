@@ -7,8 +7,8 @@ every named mistake is recognised. In the notebook an exercise looks like this::
         ...  # your code
 
     check(lesson.noisy, noisy)
-    # hint(lesson.noisy)
-    # solution(lesson.noisy)
+    # lesson.noisy.hint()
+    # lesson.noisy.show_solution()
 """
 
 import copy
@@ -51,6 +51,18 @@ class Exercise:
     insight: str = ""
     tolerance: float = TOLERANCE
 
+    def hint(self, number: int = 1) -> None:
+        """Print the hint of that number, 1 being the gentlest."""
+        count = len(self.hints)
+        if not 1 <= number <= count:
+            raise ValueError(f"{self.name} has hints 1 to {count}, but number {number} was asked for")
+        more = f"for the next one: .hint({number + 1})" if number < count else "the last one"
+        print(textwrap.fill(f"Hint {number} of {count} ({more}): {self.hints[number - 1]}", WIDTH))
+
+    def show_solution(self) -> Source:
+        """The tested solution, as source."""
+        return show_source(self.solution)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -64,20 +76,6 @@ class Verdict:
 def check(exercise: Exercise, answer) -> None:
     """Compare a reader's function (or value) with the truth and print what was found."""
     print(textwrap.fill(judge(exercise, answer).text, WIDTH))
-
-
-def hint(exercise: Exercise, number: int = 1) -> None:
-    """Print the hint of that number, 1 being the gentlest."""
-    count = len(exercise.hints)
-    if not 1 <= number <= count:
-        raise ValueError(f"{exercise.name} has hints 1 to {count}, but number {number} was asked for")
-    more = f" (for the next one: number {number + 1})" if number < count else " (the last one)"
-    print(textwrap.fill(f"Hint {number} of {count}{more}: {exercise.hints[number - 1]}", WIDTH))
-
-
-def solution(exercise: Exercise) -> Source:
-    """The tested solution."""
-    return show_source(exercise.solution)
 
 
 def judge(exercise: Exercise, answer) -> Verdict:

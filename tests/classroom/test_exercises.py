@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ldm_tutorial.classroom import Exercise, Mistake, check, hint, solution
+from ldm_tutorial.classroom import Exercise, Mistake, check
 from ldm_tutorial.classroom.exercises import judge
 
 
@@ -132,18 +132,18 @@ def test_bytes_must_be_exact():
 
 
 def test_hints_are_numbered(capsys):
-    hint(EXERCISE)
-    assert capsys.readouterr().out == "Hint 1 of 2 (for the next one: number 2): Twice.\n"
-    hint(EXERCISE, 2)
+    EXERCISE.hint()
+    assert capsys.readouterr().out == "Hint 1 of 2 (for the next one: .hint(2)): Twice.\n"
+    EXERCISE.hint(2)
     assert "(the last one): Multiply by 2." in capsys.readouterr().out
     with pytest.raises(ValueError, match="has hints 1 to 2, but number 3"):
-        hint(EXERCISE, 3)
+        EXERCISE.hint(3)
 
 
 def test_the_solution_is_the_tested_source():
     from ldm_tutorial.classroom.lessons.lesson08 import guided, guided_exercise
 
-    shown = solution(guided_exercise)
+    shown = guided_exercise.show_solution()
     assert shown.place.startswith("ldm_tutorial/classroom/lessons/lesson08.py, lines ")
     assert "eps_null + w * (eps_cond - eps_null)" in shown.code
     assert guided_exercise.solution is guided

@@ -77,7 +77,7 @@ def test_guidance_is_the_packages():
     torch.manual_seed(0)
     table = {0.0: torch.randn(2, 4, 8, 8), 1.0: torch.randn(2, 4, 8, 8)}
 
-    def denoise(z_t, t, condition):  # noqa: ARG001
+    def denoise(z_t, t, condition):
         parts = condition.chunk(len(condition) // 2)
         return torch.cat([table[part[0, 0].item()] for part in parts])
 
