@@ -62,6 +62,7 @@ def unet_config_from_diffusers(config: dict) -> UNetConfig:
         time_cond_proj_dim=None,
         resnet_time_scale_shift="default",
         resnet_skip_time_act=False,
+        resnet_out_scale_factor=1.0,
         downsample_type="conv",
         upsample_type="conv",
         downsample_padding=1,
