@@ -4,7 +4,7 @@ A lesson's exercises live in `classroom/lessons/`, where they are tested: every 
 every named mistake is recognised. In the notebook an exercise looks like this::
 
     def noisy(z, noise, alpha_bar):
-        ...  # your code
+        # your code here
 
     check(lesson.noisy, noisy)
     # lesson.noisy.hint()
@@ -116,7 +116,7 @@ def judge(exercise: Exercise, answer) -> Verdict:
 
 
 def _is_blank(answer):
-    """Whether the dots of the stub, or some of them, are still there."""
+    """Whether nothing was returned, or some of the dots of the stub are still there."""
     if isinstance(answer, dict):
         answer = list(answer.values())
     return (
@@ -128,7 +128,7 @@ def _is_blank(answer):
 
 def _blank(title):
     return Verdict(
-        "blank", f"{title}: not filled in yet. Replace the dots in the cell above and run it again."
+        "blank", f"{title}: not filled in yet. Write your answer in the cell above and run it again."
     )
 
 

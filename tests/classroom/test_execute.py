@@ -1,10 +1,17 @@
 """Executing a lesson: clean outputs, stable bytes, and failures that leave the file alone."""
 
-import nbformat
-import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+import base64
+import io
 
-from ldm_tutorial.classroom.execute import NotebookError, clean, execute, faults, lessons, main
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from ldm_tutorial.classroom import grid
+from ldm_tutorial.classroom.execute import NotebookError, clean, execute, faults, lessons, main, shrink
 
 LESSON = """
 from ldm_tutorial.classroom import Picture, explore, say_live
@@ -78,6 +85,17 @@ def test_clean_keeps_tags_and_drops_the_rest():
     clean(notebook)
     assert notebook.cells[0].metadata == {"tags": ["exercise"]}
     assert "widgets" not in notebook.metadata and "version" not in notebook.metadata.language_info
+
+
+def test_stored_pictures_are_smaller_and_look_the_same():
+    x = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    smooth = torch.nn.functional.interpolate(x, 64, mode="bilinear")
+    png = grid(smooth).png
+    small = shrink(base64.b64encode(png).decode())
+    assert len(small) < 0.6 * len(png)
+    before, after = (np.asarray(Image.open(io.BytesIO(p)).convert("RGB")).astype(int) for p in (png, small))
+    assert np.abs(before - after).mean() < 5, "levels of 256, on average"
+    assert shrink(base64.b64encode(small).decode()) == small, "shrinking again changes nothing"
 
 
 def test_lessons_are_chosen_by_the_beginning_of_their_names(tmp_path):

@@ -37,7 +37,7 @@ def test_an_unfilled_stub_is_met_kindly(answer, capsys):
     check(EXERCISE, answer)
     said = capsys.readouterr().out
     assert "not filled in yet" in said, "a blank stub must not look like an error"
-    assert "Replace the dots" in said, "the reader must learn what to do next"
+    assert "Write your answer in the cell above" in said, "the reader must learn what to do next"
 
 
 @pytest.mark.parametrize("value", [[1, ...], (..., ...), {"a": 1, "b": ...}])

@@ -1,10 +1,11 @@
-"""Three patients for the clinic of lesson 08: the bundled model, each with one fault planted in it."""
+"""The clinic of lesson 08: three patients, each the bundled model with one fault planted in it."""
 
 import copy
 
 import torch
 from torch import Tensor
 
+from ldm_tutorial.classroom.exercises import Exercise, Mistake
 from ldm_tutorial.classroom.stages import one_step_error
 from ldm_tutorial.diffusion import NoiseSchedule
 from ldm_tutorial.latent_diffusion import LatentDiffusion
@@ -26,7 +27,7 @@ def patients(model: LatentDiffusion) -> dict[str, LatentDiffusion]:
 
 
 @torch.no_grad()
-def examine(model: LatentDiffusion, images: Tensor, captions: list[str], t: int = 250) -> dict[str, float]:
+def examine(model: LatentDiffusion, images: Tensor, captions: list[str], t: int = 500) -> dict[str, float]:
     """One number a stage: reconstruction, latents, one step of denoising, and whether captions matter."""
     z = model.first_stage.encode(images)
     prompts = ["blue background", "yellow background"]
@@ -37,3 +38,32 @@ def examine(model: LatentDiffusion, images: Tensor, captions: list[str], t: int 
         "one-step error": one_step_error(model, z, captions, t),
         "caption effect": (one - other).square().mean().sqrt().item(),
     }
+
+
+def diagnoses():
+    """What is wrong with each patient of the clinic."""
+    return RIGHT
+
+
+clinic_exercise = Exercise(
+    name="the clinic",
+    solution=diagnoses,
+    mistakes=(
+        Mistake(
+            "A and B mixed up",
+            lambda: RIGHT | {"A": RIGHT["B"], "B": RIGHT["A"]},
+            "In both, denoising fails. But in only one of them the latents do not have unit variance.",
+        ),
+        Mistake(
+            "blaming the autoencoder",
+            lambda: dict.fromkeys(RIGHT, "autoencoder"),
+            "Look at the first column: with all three patients, encoding and decoding gives the image back.",
+        ),
+    ),
+    hints=(
+        "Read each row from the left and stop at the first number that is out of bounds.",
+        f"The possible diagnoses are {', '.join(DIAGNOSES)}; each patient has one of them.",
+        "The network was trained on latents with standard deviation 1. Whose latents are not?",
+    ),
+    insight="Bad samples say that something is wrong; one number a stage says where.",
+)

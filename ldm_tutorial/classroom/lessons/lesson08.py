@@ -5,7 +5,7 @@
 import torch
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
-from ldm_tutorial.classroom.lessons.clinic import DIAGNOSES, RIGHT
+from ldm_tutorial.classroom.lessons.clinic import clinic_exercise
 from ldm_tutorial.diffusion import NoiseSchedule
 
 
@@ -244,34 +244,6 @@ timesteps_exercise = Exercise(
     insight="Models sampled from the wrong first step give grey pictures without contrast.",
 )
 
-
-def diagnoses():
-    """What is wrong with each patient of the clinic."""
-    return RIGHT
-
-
-clinic_exercise = Exercise(
-    name="the clinic",
-    solution=diagnoses,
-    mistakes=(
-        Mistake(
-            "A and B mixed up",
-            lambda: RIGHT | {"A": RIGHT["B"], "B": RIGHT["A"]},
-            "In both, denoising fails. But in only one of them the latents do not have unit variance.",
-        ),
-        Mistake(
-            "blaming the autoencoder",
-            lambda: dict.fromkeys(RIGHT, "autoencoder"),
-            "Look at the first column: with all three patients, encoding and decoding gives the image back.",
-        ),
-    ),
-    hints=(
-        "Read each row from the left and stop at the first number that is out of bounds.",
-        f"The possible diagnoses are {', '.join(DIAGNOSES)}; each patient has one of them.",
-        "The network was trained on latents with standard deviation 1. Whose latents are not?",
-    ),
-    insight="Bad samples say that something is wrong; one number a stage says where.",
-)
 
 EXERCISES = (
     standardise_exercise,
