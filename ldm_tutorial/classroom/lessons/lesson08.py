@@ -245,10 +245,5 @@ timesteps_exercise = Exercise(
 )
 
 
-EXERCISES = (
-    standardise_exercise,
-    training_loss_exercise,
-    guided_exercise,
-    timesteps_exercise,
-    clinic_exercise,
-)
+FIRST = (standardise_exercise, training_loss_exercise, guided_exercise)
+EXERCISES = (*FIRST, timesteps_exercise, clinic_exercise)
