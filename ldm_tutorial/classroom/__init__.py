@@ -4,6 +4,7 @@ Everything that draws returns a `Picture`, which a cell shows when it is the las
 prints. The package itself never imports this folder.
 """
 
+from ldm_tutorial.classroom.cards import show_card
 from ldm_tutorial.classroom.curves import bars, curves
 from ldm_tutorial.classroom.exercises import Exercise, Mistake, check
 from ldm_tutorial.classroom.gate import GateNotPassedError, gate
@@ -36,6 +37,7 @@ __all__ = [
     "maps",
     "rows",
     "say_live",
+    "show_card",
     "show_source",
     "strip",
     "table",

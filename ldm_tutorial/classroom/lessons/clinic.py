@@ -1,24 +1,26 @@
 """The clinic of lesson 08: three patients, each the bundled model with one fault planted in it."""
 
 import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
 from ldm_tutorial.classroom.stages import one_step_error
-from ldm_tutorial.diffusion import NoiseSchedule
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics import psnr
 
-DIAGNOSES = ("autoencoder", "latent scale", "noise schedule", "condition", "healthy")
-RIGHT = {"A": "noise schedule", "B": "latent scale", "C": "condition"}
+DIAGNOSES = ("autoencoder", "latent scale", "prediction", "condition", "healthy")
+RIGHT = {"A": "prediction", "B": "latent scale", "C": "condition"}
 
 
 def patients(model: LatentDiffusion) -> dict[str, LatentDiffusion]:
     """Copies of a model that draws from captions; `model` itself stays well."""
     a, b, c = (copy.deepcopy(model) for _ in range(3))
-    a.schedule = NoiseSchedule.cosine(model.schedule.T)  # not the one that it was trained with
+    # The network's answer is read as something that it was not trained to say.
+    other = "v" if model.config.prediction == "epsilon" else "epsilon"
+    a.config = replace(model.config, prediction=other)
     b.first_stage.latent_mean.zero_()
     b.first_stage.latent_std.fill_(1.0)
     null = model.conditioner.null_tokens
@@ -63,7 +65,7 @@ clinic_exercise = Exercise(
     hints=(
         "Read each row from the left and stop at the first number that is out of bounds.",
         f"The possible diagnoses are {', '.join(DIAGNOSES)}; each patient has one of them.",
-        "The network was trained on latents with standard deviation 1. Whose latents are not?",
+        "The network was trained on latents with standard deviation 1. Whose are not? Who does not listen?",
     ),
     insight="Bad samples say that something is wrong; one number a stage says where.",
 )
