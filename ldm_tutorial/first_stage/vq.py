@@ -3,14 +3,15 @@
 Rombach et al. 2022, section 3.1 and appendix G.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ldm_tutorial.first_stage.autoencoder import Autoencoder
-from ldm_tutorial.first_stage.codebook import Codebook, Quantised
+from ldm_tutorial.first_stage.codebook import Codebook, Quantised, code_counts
 from ldm_tutorial.first_stage.config import KLConfig
+from ldm_tutorial.first_stage.plain import PlainAutoencoder
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,18 @@ class VQConfig(KLConfig):
 
     `codes`: vectors in the codebook, each of `latent_channels` numbers.
     `commitment`: beta, the weight of the loss that holds the encoder to its codes.
+    `ema_decay`: None lets the codes learn by gradient; with a number they are averages of their latents.
+    `restart`: codes chosen less often than this share of the average are moved onto latents; 0 is never.
     """
 
     latent_channels: int = 3
     codes: int = 8192
     commitment: float = 0.25
+    ema_decay: float | None = None
+    restart: float = 0.0
 
 
-class VQAutoencoder(Autoencoder):
+class VQAutoencoder(PlainAutoencoder):
     """Images `(B, 3, H, W)` in [-1, 1] <-> latents `(B, c, H/f, W/f)` of zero mean and unit variance.
 
     The latents are those before quantisation, as in the original release: diffusion runs on continuous
@@ -35,23 +40,14 @@ class VQAutoencoder(Autoencoder):
 
         quantised = model.codebook(model.latents(x))
         loss = reconstruction(model.decode_unscaled(quantised.z), x) + quantised.loss
+        model.codebook.learn(model.latents(x), quantised.codes)    # what it learns without gradients
     """
 
     def __init__(self, config: VQConfig):
-        super().__init__(config, features=config.latent_channels)
-        self.codebook = Codebook(config.codes, config.latent_channels, config.commitment)
-
-    def latents(self, x: Tensor) -> Tensor:
-        """Unscaled latents `(B, c, h, w)` before quantisation; ValueError where x's shape doesn't fit."""
-        return self.features(x)
-
-    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        z = self.latents(x)
-        return z, torch.zeros_like(z)
-
-    def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002
-        """Standardised latents `(B, c, h, w)` before quantisation; no noise, so `generator` is unused."""
-        return self.standardise(self.latents(x))
+        super().__init__(config)
+        self.codebook = Codebook(
+            config.codes, config.latent_channels, config.commitment, config.ema_decay, config.restart
+        )
 
     def quantise(self, z: Tensor) -> Quantised:
         """The nearest codes of standardised latents `(B, c, h, w)`; `.z` of the result is unscaled."""
@@ -60,3 +56,22 @@ class VQAutoencoder(Autoencoder):
     def decode(self, z: Tensor) -> Tensor:
         """Images `(B, 3, f h, f w)` of standardised latents `(B, c, h, w)`, quantised on the way."""
         return self.decode_unscaled(self.quantise(z).z)
+
+    def encode_codes(self, x: Tensor) -> Tensor:
+        """The code indices of images `(B, 3, H, W)`: int64 `(B, h, w)`."""
+        return self.codebook(self.latents(x)).codes
+
+    def decode_codes(self, codes: Tensor) -> Tensor:
+        """Images `(B, 3, f h, f w)` of code indices, int64 `(B, h, w)`."""
+        return self.decode_unscaled(self.codebook.look_up(codes))
+
+    @torch.no_grad()
+    def count_codes(self, batches: Iterable[Tensor]) -> Tensor:
+        """How often each code occurs in batches of images `(B, 3, H, W)`, such as an epoch: int64 `(K,)`.
+
+        For `usage` and `perplexity`.
+        """
+        counts = torch.zeros(self.config.codes, dtype=torch.int64, device=self.codebook.weight.device)
+        for x in batches:
+            counts += code_counts(self.encode_codes(x.to(self.codebook.weight)), len(counts))
+        return counts
