@@ -8,9 +8,11 @@ z_s has two witnesses: x0, which says z_s ~ N(√ᾱ_s x0, 1-ᾱ_s), and z_t, wh
 
 (DDPM eqs. 6 and 7, written there for s = t-1). A sampler that knows x0 only by a guess must widen it: the
 right variance lies between "lower" = β̃ (exact for data that are a single point) and "upper" = β (exact for
-data that are N(0, I)); DDPM section 3.2.
+data that are N(0, I)); DDPM section 3.2. A network may also learn where, in logarithms, since the two differ
+by orders of magnitude near the clean image: Σ = exp(v log β + (1-v) log β̃), eq. 15 of Nichol & Dhariwal 2021.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -55,6 +57,16 @@ def posterior_variance(schedule: NoiseSchedule, t: Tensor, like: Tensor, varianc
     """
     check_variance(variance)
     return schedule.gather(getattr(_tables(schedule), variance), t, like)
+
+
+def learned_variance(output: Tensor, q: Posterior) -> Tensor:
+    """Σ = exp(v log β + (1-v) log β̃) with v = (output + 1)/2 (Nichol & Dhariwal 2021, eq. 15).
+
+    output: (B, ...), -1 for the lower bound, 1 for the upper, and it may go beyond either. q: of one step,
+    not one that ends in the clean image, where β̃ = 0 has no logarithm.
+    """
+    low, high = math.log(q.lower), math.log(q.upper)
+    return torch.exp((high - low) / 2 * output + (high + low) / 2)
 
 
 def check_variance(variance: str) -> None:

@@ -16,7 +16,8 @@ SCHEDULES = ("linear", "scaled_linear", "cosine")
 class NoiseSchedule:
     """The variances β_t of the noise that each of T steps adds; everything else follows from them.
 
-    betas: float64 (T,) on the CPU, each strictly between 0 and 1; betas[t] leads from step t-1 to step t, and
+    betas: float64 (T,) on the CPU, each strictly between 0 and 1 (the last may be 1, see
+        rescale_zero_terminal_snr); betas[t] leads from step t-1 to step t, and
         betas[0] from the clean image to the cleanest noisy step. So t runs over 0..T-1 everywhere in this
         course (the papers count 1..T).
     Raises ValueError if betas has another shape or leaves (0, 1).
@@ -31,9 +32,10 @@ class NoiseSchedule:
             raise ValueError(
                 f"betas has shape {tuple(betas.shape)}; it must be one-dimensional, one β for each step"
             )
-        if not bool(((betas > 0) & (betas < 1)).all()):
+        if not bool(((betas > 0) & (betas < 1)).all()) and not _only_the_last_is_one(betas):
             raise ValueError(
-                f"betas run from {betas.min():g} to {betas.max():g}; each must lie strictly between 0 and 1"
+                f"betas run from {betas.min():g} to {betas.max():g}; each must lie strictly between 0 and 1 "
+                "(the last may be 1)"
             )
         object.__setattr__(self, "betas", betas)
 
@@ -73,6 +75,11 @@ class NoiseSchedule:
     def snr(self) -> Tensor:
         """Signal-to-noise ratio ᾱ_t / (1-ᾱ_t), float64 (T,), falling in t."""
         return self.alphas_cumprod / (1 - self.alphas_cumprod)
+
+    @cached_property
+    def log_snr(self) -> Tensor:
+        """log ᾱ_t - log(1-ᾱ_t), float64 (T,); between the timesteps see continuous.py."""
+        return self.alphas_cumprod.log() - torch.log1p(-self.alphas_cumprod)
 
     def add_noise(self, z: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """z_t ~ q(z_t | z) = √ᾱ_t z + √(1-ᾱ_t) noise (DDPM eq. 4).
@@ -147,6 +154,25 @@ def noise_schedule(
         if name == "cosine":
             return NoiseSchedule.cosine(T)
     raise ValueError(f"schedule {name!r} is unknown; known are {', '.join(SCHEDULES)}")
+
+
+def rescale_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
+    """The schedule with √ᾱ shifted and scaled so that its last step is pure noise and its first is as before.
+
+    Without it even the noisiest z_t of training shows how bright the image is, and sampling, which starts
+    from N(0, I), draws no picture that is very dark or very bright. Needs a denoiser that predicts v or x0,
+    and spacing "trailing". Raises ValueError for T = 1. Source: Lin et al. 2024, algorithm 1.
+    """
+    if schedule.T == 1:
+        raise ValueError("T is 1; zero terminal SNR needs a schedule of at least 2 timesteps")
+    signal = schedule.alphas_cumprod.sqrt()
+    signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
+    alphas = torch.cat([signal[:1], signal[1:] / signal[:-1]]) ** 2
+    return NoiseSchedule(1 - alphas)
+
+
+def _only_the_last_is_one(betas: Tensor) -> bool:
+    return len(betas) > 1 and bool(betas[-1] == 1) and bool(((betas[:-1] > 0) & (betas[:-1] < 1)).all())
 
 
 def _whole(T: int) -> int:

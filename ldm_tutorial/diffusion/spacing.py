@@ -1,10 +1,18 @@
-"""Which of the T timesteps a sampler of fewer steps visits (Lin et al. 2024, table 2).
+"""Which noise levels a sampler of fewer than T steps visits (Lin et al. 2024, table 2; Karras et al. 2022).
 
 For T = 1000 and 5 steps:   leading   800 600 400 200   0    (with steps_offset=1: 801 601 401 201 1)
                             trailing  999 799 599 399 199
                             linspace  999 749 500 250   0
 After the last of them comes the clean image, whatever its timestep was.
+
+A fourth spacing, "karras", chooses noise levels rather than timesteps, and most of them lie between two
+timesteps. z then has exactly the chosen level, and the denoiser is told the timestep nearest in log σ.
 """
+
+import math
+
+from .continuous import timestep_of
+from .schedule import NoiseSchedule
 
 SPACINGS = ("leading", "trailing", "linspace")
 
@@ -39,3 +47,41 @@ def spaced_timesteps(T: int, steps: int, spacing: str = "leading", steps_offset:
 def check_steps(steps: int, T: int) -> None:
     if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= T:
         raise ValueError(f"steps is {steps!r}; it must be a whole number from 1 to the schedule's T = {T}")
+
+
+def karras_sigmas(sigma_min: float, sigma_max: float, steps: int, rho: float = 7.0) -> list[float]:
+    """`steps` noise levels that fall from sigma_max to sigma_min, evenly in σ^(1/rho); σ = √((1-ᾱ)/ᾱ).
+
+    Source: Karras et al. 2022, eq. 5, whose last σ = 0 is left to the sampler.
+    """
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    return [(high + i / max(steps - 1, 1) * (low - high)) ** rho for i in range(steps)]
+
+
+def noise_levels(
+    schedule: NoiseSchedule, steps: int, spacing: str, steps_offset: int = 0
+) -> list[tuple[int, float, float]]:
+    """(t, √ᾱ, √(1-ᾱ)) of the levels to visit, from noisy to clean: spaced_timesteps, or "karras".
+
+    Karras levels span the whole schedule; several may share a timestep, the cleanest of them above all.
+    Raises ValueError as spaced_timesteps does, and for "karras" if the schedule ends in pure noise (σ = ∞).
+    """
+    if spacing == "karras":
+        check_steps(steps, schedule.T)
+        if schedule.alphas_cumprod[-1] == 0:
+            raise ValueError(
+                "spacing 'karras' needs a finite largest σ, and this schedule ends in pure noise "
+                "(zero terminal SNR); use 'trailing'"
+            )
+        sigma_min, sigma_max = (-schedule.log_snr[[0, -1]] / 2).exp().tolist()
+        sigmas = karras_sigmas(sigma_min, sigma_max, steps)
+        ts = [round(timestep_of(schedule, -2 * math.log(sigma))) for sigma in sigmas]
+        return [
+            (t, 1 / math.hypot(1, sigma), sigma / math.hypot(1, sigma))
+            for t, sigma in zip(ts, sigmas, strict=True)
+        ]
+    if spacing not in SPACINGS:
+        raise ValueError(f"spacing {spacing!r} is unknown; known are {', '.join(SPACINGS)}, karras")
+    ts = spaced_timesteps(schedule.T, steps, spacing, steps_offset)
+    alpha_bar = schedule.alphas_cumprod[ts]
+    return list(zip(ts, alpha_bar.sqrt().tolist(), (1 - alpha_bar).sqrt().tolist(), strict=True))

@@ -97,7 +97,7 @@ def test_each_bound_is_exact_for_the_data_it_is_the_bound_of(variance, data_std)
 
 
 def test_unknown_variance():
-    with pytest.raises(ValueError, match="variance 'learned' is unknown; known are lower, upper"):
-        DDPM(NoiseSchedule.linear(), variance="learned")
+    with pytest.raises(ValueError, match="variance 'middle' is unknown; known are lower, upper, learned"):
+        DDPM(NoiseSchedule.linear(), variance="middle")
     with pytest.raises(ValueError, match="variance 'beta' is unknown; known are lower, upper"):
         posterior_variance(NoiseSchedule.linear(), torch.tensor([1]), torch.zeros(1, 2), "beta")

@@ -2,6 +2,10 @@
 
 from .ddim import DDIM
 from .ddpm import DDPM
-from .run import State
+from .dpm_solver import DPMSolverPP2M
+from .euler import Euler, EulerAncestral
+from .heun import Heun
+from .plms import PLMS
+from .run import Sampler, State
 
-__all__ = ["DDIM", "DDPM", "State"]
+__all__ = ["DDIM", "DDPM", "PLMS", "DPMSolverPP2M", "Euler", "EulerAncestral", "Heun", "Sampler", "State"]

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..noise import noise_like
 from ..posterior import posterior
 from ..schedule import NoiseSchedule
-from .run import Generators, Sampler, State
+from .run import Generators, Sampler, State, move
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class DDIM(Sampler):
 
     eta: 0 is deterministic, 1 is DDPM with the lower variance, and anything between
     prediction: what the denoiser predicts, "epsilon", "x0" or "v"
-    clip: clamp x0 to [-clip, clip]: 1.0 for pixels, None for latents, which have no such bounds
+    clip, dynamic_threshold: bounds of x0, for pixels only; see thresholding.py. ε follows the bounded x0
     spacing, steps_offset: see spacing.py
     """
 
@@ -29,6 +29,7 @@ class DDIM(Sampler):
     prediction: str = "epsilon"
     clip: float | None = None
     steps_offset: int = 0
+    dynamic_threshold: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -41,12 +42,11 @@ class DDIM(Sampler):
     def __call__(
         self, denoise: Callable, noise: Tensor, condition: object = None, generator: Generators = None
     ) -> Iterator[State]:
-        z = noise
-        for step in self.walk():
-            sigma = self.eta * posterior(step.alpha_bar, step.next_alpha_bar).lower ** 0.5
-            kept = max(1 - step.next_alpha_bar - sigma**2, 0.0) ** 0.5
-            x0, epsilon = self.ask(denoise, z, step, condition)
-            z = step.next_alpha_bar**0.5 * x0 + kept * epsilon
+        z, ask = noise, self.asker(denoise, noise, condition)
+        for step in self.path:
+            sigma = self.eta and self.eta * posterior(*step.alpha_bars).lower ** 0.5
+            x0 = self.clean(ask(z, step), z, step)
+            z = move(z, x0, step, max(step.next_s**2 - sigma**2, 0.0) ** 0.5)
             if sigma > 0:
-                z = z + sigma * noise_like(z, generator)
+                z.add_(noise_like(z, generator), alpha=sigma)
             yield State(z, x0, step.next_t, step.number)

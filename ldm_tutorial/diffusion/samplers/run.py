@@ -1,15 +1,18 @@
-"""What every sampler does around its update: walk the timesteps, ask the denoiser, check its answer."""
+"""What every sampler does around its update: walk the noise levels, ask the denoiser, read what it says."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..prediction import check_prediction, predicted_epsilon, predicted_x0
+from ..prediction import check_prediction
 from ..schedule import NoiseSchedule
-from ..spacing import spaced_timesteps
+from ..spacing import noise_levels
+from .thresholding import check_bounds, threshold
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
@@ -17,8 +20,8 @@ Generators = torch.Generator | Sequence[torch.Generator] | None
 class State(NamedTuple):
     """Where a sampler stands after a step.
 
-    z: (B, ...) the latent, now at the noise level of t
-    x0: (B, ...) the clean latent as the denoiser saw it in this step
+    z: (B, ...) the latent, now at the noise level of t: √ᾱ_t times the image plus √(1-ᾱ_t) times noise
+    x0: (B, ...) the clean latent as it was seen in this step
     t: the timestep that comes next; -1 when z is the clean result
     step: how many steps have been taken, 1..steps
     """
@@ -30,14 +33,33 @@ class State(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a run: from timestep t with ᾱ = alpha_bar to next_t (-1: the clean image, ᾱ = 1)."""
+    """One step of a run, from z_t = a x0 + s ε to the next level, next_a and next_s: all Python floats.
+
+    t is what the denoiser is told, next_t what it will be told next (-1: nothing, the image is clean).
+    """
 
     t: int
     next_t: int
-    alpha_bar: float
-    next_alpha_bar: float
+    a: float
+    s: float
+    next_a: float
+    next_s: float
     number: int
     of: int
+
+    @property
+    def sigma(self) -> float:
+        """Noise in units of the image: x = z/a is x0 + σ ε, which is how Karras et al. 2022 write it."""
+        return self.s / self.a if self.a > 0 else math.inf
+
+    @property
+    def next_sigma(self) -> float:
+        return self.next_s / self.next_a
+
+    @property
+    def alpha_bars(self) -> tuple[float, float]:
+        """ᾱ here and at the next level, as posterior.py wants them."""
+        return self.a**2, self.next_a**2
 
     def __str__(self) -> str:
         return f"step {self.number} of {self.of} (t = {self.t})"
@@ -61,14 +83,16 @@ class Sampler:
     prediction: str
     clip: float | None
     steps_offset: int
+    dynamic_threshold: float | None
 
     def __post_init__(self):
         check_prediction(self.prediction)
-        if self.clip is not None and not self.clip > 0:
+        check_bounds(self.clip, self.dynamic_threshold)
+        if self.path[0].a == 0 and self.prediction == "epsilon":  # wrong steps or spacing fail here as well
             raise ValueError(
-                f"clip is {self.clip}; it must be positive, or None for latents, which have no bounds"
+                f"prediction is 'epsilon', but at t = {self.path[0].t} this schedule leaves no signal, where "
+                "the noise says nothing of the image; use a denoiser that predicts 'v' or 'x0'"
             )
-        self.timesteps  # noqa: B018  wrong steps or spacing fail here, not at the first sample
 
     def __call__(
         self, denoise: Callable, noise: Tensor, condition: object = None, generator: Generators = None
@@ -86,38 +110,90 @@ class Sampler:
     @property
     def timesteps(self) -> list[int]:
         """The timesteps at which the denoiser is asked, from noisy to clean."""
-        steps = self.schedule.T if self.steps is None else self.steps
-        return spaced_timesteps(self.schedule.T, steps, self.spacing, self.steps_offset)
+        return [step.t for step in self.path]
 
-    def walk(self) -> list[Step]:
-        """The steps of a run. Python floats, since arithmetic on 0-d tensors would cost more than the update.
+    @cached_property
+    def path(self) -> list[Step]:
+        """The steps of a run, computed once: arithmetic on 0-d tensors would cost more than the updates.
 
         The last step goes to ᾱ = 1, the clean image itself (diffusers: set_alpha_to_one=True), each of the
-        others to the timestep at which the denoiser is asked next. (diffusers' DDIM goes to t - T // steps
+        others to the level at which the denoiser is asked next. (diffusers' DDIM goes to t - T // steps
         instead, which is another one for "linspace", and for "trailing" if steps doesn't divide T.)
         """
-        ts = self.timesteps
-        levels = self.schedule.alphas_cumprod[ts].tolist()
-        pairs = zip(ts, [*ts[1:], -1], levels, [*levels[1:], 1.0], strict=True)
-        return [Step(*pair, number, len(ts)) for number, pair in enumerate(pairs, start=1)]
-
-    def ask(self, denoise: Callable, z: Tensor, step: Step, condition: object) -> tuple[Tensor, Tensor]:
-        """x0 and ε as the denoiser sees them in z.
-
-        Where x0 is clipped, ε is recomputed from it, so that z = √ᾱ x0 + √(1-ᾱ) ε stays true.
-        """
-        output = denoise(z, torch.full((len(z),), step.t, device=z.device), condition)
-        if output.shape != z.shape:
-            raise ValueError(
-                f"the denoiser returned shape {tuple(output.shape)} for {tuple(z.shape)} at {step}"
+        steps = self.schedule.T if self.steps is None else self.steps
+        levels = noise_levels(self.schedule, steps, self.spacing, self.steps_offset)
+        return [
+            Step(t, next_t, a, s, next_a, next_s, number, steps)
+            for number, ((t, a, s), (next_t, next_a, next_s)) in enumerate(
+                zip(levels, [*levels[1:], (-1, 1.0, 0.0)], strict=True), start=1
             )
-        # One sum is ten times cheaper than isfinite().all(), which only has to say whether the sum itself
-        # overflowed. (On an accelerator the host waits for it, once a step.)
-        if not math.isfinite(output.sum(dtype=torch.float32)) and not output.isfinite().all():
-            raise ValueError(f"the denoiser returned NaN or infinity at {step}")
-        a, s = step.alpha_bar**0.5, (1 - step.alpha_bar) ** 0.5
-        x0 = predicted_x0(output, z, a, s, self.prediction)
-        if self.clip is None:
-            return x0, predicted_epsilon(output, z, a, s, self.prediction)
-        x0 = x0.clamp(-self.clip, self.clip)
-        return x0, (z - a * x0) / s
+        ]
+
+    def asker(
+        self, denoise: Callable, noise: Tensor, condition: object, halves: int = 1
+    ) -> Callable[[Tensor, Step], Tensor]:
+        """A function (z, step) -> the denoiser's answer, checked; with halves=2 it has twice z's channels."""
+        batch, channels, *rest = noise.shape
+        expected = torch.Size([batch, channels * halves, *rest])
+        ts = torch.tensor(self.timesteps, device=noise.device).repeat_interleave(batch).view(-1, batch)
+        ts = ts.unbind()
+
+        def ask(z: Tensor, step: Step) -> Tensor:
+            output = denoise(z, ts[step.number - 1], condition)
+            check_answer(output, expected, step)
+            return output
+
+        return ask
+
+    def clean(self, output: Tensor, z: Tensor, step: Step) -> Tensor:
+        """x0 as the denoiser's output implies it, kept within bounds where the sampler has any.
+
+        `predicted_x0` of prediction.py, for Python floats fused into two operations.
+        """
+        if self.prediction == "epsilon":
+            x0 = torch.sub(z, output, alpha=step.s).div_(step.a)
+        elif self.prediction == "v":
+            x0 = (step.a * z).sub_(output, alpha=step.s)
+        else:
+            x0 = output
+        return threshold(x0, self.clip, self.dynamic_threshold)
+
+
+@dataclass(frozen=True)
+class Solver(Sampler):
+    """The options of samplers that have none of their own.
+
+    steps: how many; the denoiser is asked once in each, unless the sampler says otherwise
+    spacing, steps_offset: which noise levels are visited, "leading", "trailing", "linspace" or "karras"; see
+        spacing.py
+    prediction: what the denoiser predicts, "epsilon", "x0" or "v"
+    clip, dynamic_threshold: bounds of x0, for pixels only; see thresholding.py
+    """
+
+    schedule: NoiseSchedule
+    steps: int = 50
+    spacing: str = "leading"
+    prediction: str = "epsilon"
+    clip: float | None = None
+    steps_offset: int = 0
+    dynamic_threshold: float | None = None
+
+
+def move(z: Tensor, x0: Tensor, step: Step, noise: float) -> Tensor:
+    """next_a x0 + noise · ε: the image at its next strength, with `noise` of the noise that z has now.
+
+    That noise is ε = (z - a x0) / s, which leaves one multiple of z and one of x0, two fused operations. With
+    noise = next_s this is where the probability-flow ODE leads if x0 stayed what it is.
+    """
+    return (noise / step.s * z).add_(x0, alpha=step.next_a - noise * step.a / step.s)
+
+
+def check_answer(output: Tensor, expected: torch.Size, step: Step) -> None:
+    if output.shape != expected:
+        raise ValueError(
+            f"the denoiser returned shape {tuple(output.shape)} where {tuple(expected)} is needed at {step}"
+        )
+    # One sum is ten times cheaper than isfinite().all(), which only has to say whether the sum itself
+    # overflowed. (On an accelerator the host waits for it, once a step.)
+    if not math.isfinite(output.sum(dtype=torch.float32)) and not output.isfinite().all():
+        raise ValueError(f"the denoiser returned NaN or infinity at {step}")
