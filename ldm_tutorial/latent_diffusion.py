@@ -21,7 +21,15 @@ from ldm_tutorial.conditioning import (
     Condition,
 )
 from ldm_tutorial.diffusion import DDIM, guide, noise_schedule, seeded_generators, seeded_noise
-from ldm_tutorial.first_stage import IdentityFirstStage, KLAutoencoder, KLConfig, VQAutoencoder, VQConfig
+from ldm_tutorial.first_stage import (
+    IdentityFirstStage,
+    KLAutoencoder,
+    KLConfig,
+    PlainAutoencoder,
+    PlainConfig,
+    VQAutoencoder,
+    VQConfig,
+)
 from ldm_tutorial.unet import UNet, UNetConfig
 
 
@@ -40,7 +48,7 @@ class LatentDiffusionConfig:
     """Everything that fixes the shapes and the meaning of the weights."""
 
     image_size: int
-    first_stage: KLConfig | VQConfig | None  # None: the latents are the pixels
+    first_stage: KLConfig | VQConfig | PlainConfig | None  # None: the latents are the pixels
     unet: UNetConfig
     conditioner: CaptionConfig | AttributeConfig | None
     schedule: ScheduleConfig = ScheduleConfig()
@@ -137,10 +145,12 @@ class LatentDiffusion(nn.Module):
         return self.first_stage.decode(z.float()).clamp(-1, 1)
 
 
-def build_first_stage(config: KLConfig | VQConfig | None) -> nn.Module:
+def build_first_stage(config: KLConfig | VQConfig | PlainConfig | None) -> nn.Module:
     if config is None:
         return IdentityFirstStage()
-    return VQAutoencoder(config) if isinstance(config, VQConfig) else KLAutoencoder(config)
+    if isinstance(config, VQConfig):
+        return VQAutoencoder(config)
+    return PlainAutoencoder(config) if isinstance(config, PlainConfig) else KLAutoencoder(config)
 
 
 def build_conditioner(config: CaptionConfig | AttributeConfig | None) -> nn.Module | None:

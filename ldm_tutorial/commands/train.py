@@ -13,7 +13,7 @@ import torch
 from tyro.conf import AvoidSubcommands, Suppress, arg
 
 from ldm_tutorial.commands.common import parse
-from ldm_tutorial.first_stage import KLConfig, VQConfig
+from ldm_tutorial.first_stage import KLConfig, PlainConfig, VQConfig
 from ldm_tutorial.recipes import all_recipes
 from ldm_tutorial.training import (
     FirstStageRecipe,
@@ -43,7 +43,7 @@ on several GPUs: torchrun --standalone --nproc-per-node 2 -m ldm_tutorial.cli tr
 class FirstStageOptions(FirstStageRecipe):
     name: Suppress[str]
     about: Suppress[str]
-    first_stage: AvoidSubcommands[KLConfig | VQConfig]
+    first_stage: AvoidSubcommands[KLConfig | VQConfig | PlainConfig]
     training: Annotated[TrainingConfig, arg(name="")]
     run: Path | None = None
     """folder for checkpoints, log and pictures; default: outputs/RECIPE"""

@@ -88,7 +88,7 @@ def adaptive_weight(
     """The factor that makes the adversarial loss pull at the last layer as hard as the reconstruction does.
 
     |d reconstruction / d last_layer| / (|d adversarial / d last_layer| + delta), between 0 and `largest`: a
-    scalar without gradient, of two scalars. Esser et al. 2021, equation 7, with the release's delta and bound.
+    scalar without gradient, of two scalars. Esser et al. 2021, equation 7; the release's delta and bound.
     """
     pulls = [
         torch.autograd.grad(loss, last_layer, retain_graph=True)[0].float().norm()

@@ -16,7 +16,14 @@ from torch import nn
 
 from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig
 from ldm_tutorial.data import bundled
-from ldm_tutorial.first_stage import KLAutoencoder, KLConfig, VQAutoencoder, VQConfig
+from ldm_tutorial.first_stage import (
+    KLAutoencoder,
+    KLConfig,
+    PlainAutoencoder,
+    PlainConfig,
+    VQAutoencoder,
+    VQConfig,
+)
 from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig, ScheduleConfig
 from ldm_tutorial.metrics.attributes import AttributeClassifier, AttributeClassifierConfig
 from ldm_tutorial.training.atomic import atomic_folder
@@ -24,6 +31,7 @@ from ldm_tutorial.unet import UNetConfig
 
 MODELS = {
     KLConfig: KLAutoencoder,
+    PlainConfig: PlainAutoencoder,
     VQConfig: VQAutoencoder,
     LatentDiffusionConfig: LatentDiffusion,
     AttributeClassifierConfig: AttributeClassifier,

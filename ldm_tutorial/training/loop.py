@@ -7,7 +7,15 @@ An *objective* is a module that knows its data, what is random in a step, and it
     objective.randomness(indices, generator) -> dict    noise, timesteps, ... of a whole batch
     objective(batch) -> (loss, logs)       scalar; logs: name -> (sum, count), averaged when reported
     objective.strip() -> (N, 3, H, W)      pictures from fixed seeds
-    objective.model                        what is saved as the result
+    objective.model                        what is averaged, and saved as the result
+
+One with an adversary has two *players*, and then also
+
+    objective.players -> dict              name -> the parameters that this player trains
+
+Each has an optimizer of its own. `loss` is then the sum of what each of them minimises, made so that the
+gradient of one's part reaches its own parameters only. What begins late in a run asks `objective.progress`,
+the share of the steps that are done, which the loop sets.
 
 Everything else about a run is here, once.
 """
@@ -19,7 +27,8 @@ import time
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
@@ -45,7 +54,13 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
     run = Path(run)
     if states(run) and not resume:
         raise FileExistsError(f"{run} holds a run already; add --resume to go on with it, or choose another")
-    accelerator = Accelerator(mixed_precision=config.mixed_precision, cpu=config.device == "cpu")
+    players = players_of(objective)
+    accelerator = Accelerator(
+        mixed_precision=config.mixed_precision,
+        cpu=config.device == "cpu",
+        # a player that has not begun gets no gradient
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=len(players) > 1)],
+    )
     shares = accelerator.num_processes * config.accumulation
     if config.batch_size % shares:
         raise ValueError(
@@ -54,13 +69,15 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
     objective.to(accelerator.device)
     if config.channels_last:
         objective.to(memory_format=torch.channels_last)
-    parameters = [p for p in objective.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, config.learning_rate, config.betas, weight_decay=config.weight_decay, fused=True
-    )
-    ema = EMA(objective, config.ema_decay)
-    start = load_state(run, objective, optimizer, ema)["step"] if resume and states(run) else 0
-    wrapped, stepper = accelerator.prepare(objective, optimizer)
+    optimizers = [
+        torch.optim.AdamW(
+            parameters, config.learning_rate, config.betas, weight_decay=config.weight_decay, fused=True
+        )
+        for parameters in players.values()
+    ]
+    ema = EMA(objective.model, config.ema_decay)
+    start = load_state(run, objective, optimizers, ema)["step"] if resume and states(run) else 0
+    wrapped, *steppers = accelerator.prepare(objective, *optimizers)
     batches = iter(
         DataLoader(
             Batches(objective, config, accelerator.process_index, accelerator.num_processes),
@@ -73,7 +90,8 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
     bar = tqdm(total=config.steps, initial=start, disable=not (progress and accelerator.is_main_process))
     with StopFlag() as stop, bar:
         for step in range(start, config.steps):
-            for group in optimizer.param_groups:
+            objective.progress = step / config.steps
+            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
                 group["lr"] = learning_rate(config, step)
             for part, batch in enumerate(next(batches)):
                 batch = {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
@@ -88,11 +106,15 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
                     accelerator.backward(loss / config.accumulation)
                 log.add(logs)
             if accelerator.sync_gradients:
-                norm = accelerator.clip_grad_norm_(parameters, config.gradient_clip)
-                if not torch.isfinite(norm) and config.mixed_precision != "fp16":  # fp16's scaler skips it
-                    raise NonFiniteError(explain(run, step, objective, batch))
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
+                accelerator.unscale_gradients()
+                for parameters in players.values():
+                    norm = clip_grad_norm_(parameters, config.gradient_clip)
+                    if not torch.isfinite(norm) and config.mixed_precision != "fp16":  # its scaler skips it
+                        raise NonFiniteError(explain(run, step, objective, batch))
+            for stepper, parameters in zip(steppers, players.values(), strict=True):
+                if any(p.grad is not None for p in parameters):  # else this player has not begun
+                    stepper.step()
+                    stepper.zero_grad(set_to_none=True)
             ema.update()
             done = step + 1
             if done % config.log_every == 0 or done == config.steps:
@@ -101,7 +123,7 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
             last = done == config.steps or stop.asked
             if accelerator.is_main_process:
                 if done % config.checkpoint_every == 0 or last:
-                    save_state(run, done, objective, optimizer, ema, {"seconds": log.seconds()})
+                    save_state(run, done, objective, optimizers, ema, {"seconds": log.seconds()})
                 if done % config.strip_every == 0 or done == config.steps:
                     with ema.applied():
                         save_strip(objective.strip(), run / "strips" / f"step-{done:08d}.png")
@@ -110,6 +132,22 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
     accelerator.wait_for_everyone()
     ema.swap()
     return log.records
+
+
+def players_of(objective) -> dict[str, list[torch.nn.Parameter]]:
+    """Who trains which parameters; without `players` there is one, who trains all that can be trained.
+
+    ValueError unless every trainable parameter of the objective belongs to exactly one player.
+    """
+    trainable = {id(p): name for name, p in objective.named_parameters() if p.requires_grad}
+    players = getattr(objective, "players", None)
+    if players is None:
+        return {"model": [p for p in objective.parameters() if p.requires_grad]}
+    owned = [id(p) for parameters in players.values() for p in parameters]
+    for key, name in trainable.items():
+        if owned.count(key) != 1:
+            raise ValueError(f"{name} belongs to {owned.count(key)} players of {list(players)}; it needs one")
+    return players
 
 
 class Batches(Dataset):

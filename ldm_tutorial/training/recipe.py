@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ldm_tutorial.first_stage import KLConfig, VQConfig
+from ldm_tutorial.first_stage import KLConfig, PlainConfig, VQConfig
+from ldm_tutorial.first_stage.losses import check_start
 from ldm_tutorial.latent_diffusion import ScheduleConfig
 from ldm_tutorial.training.config import TrainingConfig
 from ldm_tutorial.unet import UNetConfig
@@ -33,10 +34,38 @@ class FirstStageRecipe:
     name: str
     about: str
     data: DataConfig
-    first_stage: KLConfig | VQConfig
+    first_stage: KLConfig | VQConfig | PlainConfig
     training: TrainingConfig
     kl_weight: float = 1e-6
     """weight of the KL summed over a latent, against the L1 summed over an image (the paper's)"""
+    norm: Literal["l1", "l2"] = "l1"
+    """error of a pixel value: absolute as in the paper, or squared"""
+    perceptual_weight: float = 0.0
+    """weight of the perceptual distance against the error per pixel value; the paper's is 1"""
+    perceptual: Literal["efficientnet", "lpips"] = "efficientnet"
+    """network of the perceptual distance: one that works offline, or LPIPS, which downloads its VGG16"""
+    adversarial_weight: float = 0.0
+    """weight of the adversarial loss, times the adaptive weight; the paper's is 0.5"""
+    adversarial_start: float = 0.0
+    """fraction of the run after which discriminator and adversarial loss begin"""
+    discriminator_layers: int = 3
+    """strided convolutions of the discriminator: it judges patches of 70 pixels with 3, of 34 with 2"""
+    discriminator_channels: int = 64
+    """channels of the discriminator after its first convolution"""
+    start_from: str | None = None
+    """checkpoint whose weights the run starts with: a bundled name or a folder"""
+    train: Literal["all", "decoder"] = "all"
+    """"decoder" leaves the encoder as it is, so that latents and what was trained on them stay valid"""
+
+    def __post_init__(self):
+        check_start(self.adversarial_start)
+        for name in ("kl_weight", "perceptual_weight", "adversarial_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        if self.train == "decoder" and self.start_from is None:
+            raise ValueError(
+                "train is 'decoder', which keeps the encoder as it is; name a trained one with start_from"
+            )
 
 
 @dataclass(frozen=True)

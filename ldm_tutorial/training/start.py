@@ -9,6 +9,7 @@ import torch
 
 from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig, build_vocabulary
 from ldm_tutorial.data import open_images, to_float
+from ldm_tutorial.first_stage import LPIPS, PatchDiscriminator, PerceptualLoss
 from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig, build_first_stage
 from ldm_tutorial.training.atomic import atomic_file
 from ldm_tutorial.training.checkpoint import load_checkpoint, save_checkpoint, to_json
@@ -40,7 +41,7 @@ def run_recipe(recipe: Recipe, run: Path, resume: bool = False, progress: bool =
         with atomic_file(run / "recipe.json") as temporary:
             temporary.write_text(json.dumps(to_json(recipe), indent=1))
     train(objective, recipe.training, run, resume, progress)
-    if isinstance(recipe, FirstStageRecipe):
+    if isinstance(recipe, FirstStageRecipe) and recipe.train == "all":
         chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:SCALE_IMAGES]
         objective.model.measure_scale(to_float(images.pixels(part)) for part in chosen.split(64))
     if int(os.environ.get("RANK", 0)) == 0:
@@ -50,8 +51,45 @@ def run_recipe(recipe: Recipe, run: Path, resume: bool = False, progress: bool =
 
 def first_stage_objective(recipe: FirstStageRecipe, images) -> FirstStageObjective:
     check_size(recipe.data.size, recipe.first_stage.downsampling)
-    preview = to_float(images.pixels(torch.arange(min(8, len(images)))))
-    return FirstStageObjective(build_first_stage(recipe.first_stage), hold(images), preview, recipe.kl_weight)
+    model = build_first_stage(recipe.first_stage)
+    if recipe.start_from:
+        model.load_state_dict(weights_to_start_from(recipe))
+    if recipe.train == "decoder":
+        model.requires_grad_(False).eval()
+        for part in (model.post_quant_conv, model.decoder):
+            part.requires_grad_(True).train()
+    perceptual, discriminator = None, None
+    if recipe.perceptual_weight:
+        perceptual = LPIPS() if recipe.perceptual == "lpips" else PerceptualLoss()
+    if recipe.adversarial_weight:
+        discriminator = PatchDiscriminator(
+            recipe.first_stage.image_channels, recipe.discriminator_channels, recipe.discriminator_layers
+        )
+    return FirstStageObjective(
+        model,
+        hold(images),
+        to_float(images.pixels(torch.arange(min(8, len(images))))),
+        recipe.kl_weight,
+        recipe.norm,
+        perceptual,
+        recipe.perceptual_weight,
+        discriminator,
+        recipe.adversarial_weight,
+        recipe.adversarial_start,
+    )
+
+
+def weights_to_start_from(recipe: FirstStageRecipe) -> dict[str, torch.Tensor]:
+    """The weights of `start_from`; ValueError where it is not the recipe's network."""
+    model = load_checkpoint(recipe.start_from)
+    if model.config != recipe.first_stage:
+        theirs, ours = ({"kind": type(c).__name__, **vars(c)} for c in (model.config, recipe.first_stage))
+        name = next(name for name in theirs | ours if theirs.get(name) != ours.get(name))
+        raise ValueError(
+            f"start_from {recipe.start_from} is another network: its {name} is {theirs.get(name)}, "
+            f"the recipe's {ours.get(name)}"
+        )
+    return model.state_dict()
 
 
 def diffusion_objective(

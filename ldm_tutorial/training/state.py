@@ -19,14 +19,14 @@ from ldm_tutorial.training.atomic import atomic_folder
 from ldm_tutorial.training.ema import EMA
 
 
-def save_state(run: Path, step: int, objective: nn.Module, optimizer, ema: EMA, extra: dict, keep: int = 2):
+def save_state(run: Path, step: int, objective: nn.Module, optimizers, ema: EMA, extra: dict, keep: int = 2):
     """Write the state after `step` optimizer steps and remove all but the last `keep`."""
-    tensors = {f"weights/{k}": v for k, v in objective.state_dict().items()}
-    tensors |= {f"average/{k}": v for k, v in zip(ema.names, ema.average, strict=True)}
-    named = dict(objective.named_parameters())
-    for name in ema.names:
-        for key, value in optimizer.state.get(named[name], {}).items():
-            tensors[f"optimizer/{key}/{name}"] = torch.as_tensor(value)
+    tensors = {f"weights/{k}": v for k, v in changing(objective).items()}
+    tensors |= {f"average/model.{k}": v for k, v in zip(ema.names, ema.average, strict=True)}
+    for name, parameter in objective.named_parameters():
+        for optimizer in optimizers:
+            for key, value in optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer/{key}/{name}"] = torch.as_tensor(value)
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     numbers = {"step": step, "ema_updates": ema.updates, **extra}
     with atomic_folder(run / "state" / f"step-{step:08d}") as folder:
@@ -41,8 +41,14 @@ def states(run: Path) -> list[Path]:
     return sorted((Path(run) / "state").glob("step-*"))
 
 
-def load_state(run: Path, objective: nn.Module, optimizer, ema: EMA) -> dict:
-    """Restore the newest state into the three objects; returns its numbers, `step` among them.
+def changing(objective: nn.Module) -> dict[str, torch.Tensor]:
+    """What training changes: parameters that are trained, and all buffers. The rest comes from the recipe."""
+    frozen = {name for name, p in objective.named_parameters(remove_duplicate=False) if not p.requires_grad}
+    return {name: value for name, value in objective.state_dict().items() if name not in frozen}
+
+
+def load_state(run: Path, objective: nn.Module, optimizers, ema: EMA) -> dict:
+    """Restore the newest state into the objects; returns its numbers, `step` among them.
 
     Raises FileNotFoundError where there is none and ValueError where it does not fit.
     """
@@ -56,23 +62,22 @@ def load_state(run: Path, objective: nn.Module, optimizer, ema: EMA) -> dict:
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{newest} is damaged ({error}); remove it to go on from the one before") from None
     weights = {k.removeprefix("weights/"): v for k, v in tensors.items() if k.startswith("weights/")}
+    if missing := changing(objective).keys() - weights.keys():
+        raise ValueError(f"{newest} belongs to another model: it has no {min(missing)}")
     try:
-        objective.load_state_dict(weights)
+        objective.load_state_dict(objective.state_dict() | weights)
     except RuntimeError as error:
         raise ValueError(f"{newest} belongs to another model: {str(error).splitlines()[1].strip()}") from None
-    named = dict(objective.named_parameters())
     for average, name in zip(ema.average, ema.names, strict=True):
-        average.copy_(tensors[f"average/{name}"])
-        moments = {
-            key.split("/")[1]: value
-            for key, value in tensors.items()
-            if key.startswith("optimizer/") and key.split("/", 2)[2] == name
-        }
-        if moments:
-            device = named[name].device
-            optimizer.state[named[name]] = {
-                k: v.to("cpu" if k == "step" and not optimizer.defaults.get("fused") else device)
-                for k, v in moments.items()
-            }
+        average.copy_(tensors[f"average/model.{name}"])
+    named = dict(objective.named_parameters())
+    owner = {
+        p: optimizer for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]
+    }
+    for name in (name for name in tensors if name.startswith("optimizer/")):
+        _, key, parameter = name.split("/", 2)
+        optimizer, parameter = owner[named[parameter]], named[parameter]
+        on_cpu = key == "step" and not optimizer.defaults.get("fused")
+        optimizer.state[parameter][key] = tensors[name].to("cpu" if on_cpu else parameter.device)
     ema.updates = numbers["ema_updates"]
     return numbers
