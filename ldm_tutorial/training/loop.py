@@ -20,10 +20,8 @@ the share of the steps that are done, which the loop sets.
 Everything else about a run is here, once.
 """
 
-import json
 import math
 import signal
-import time
 from pathlib import Path
 
 import torch
@@ -35,6 +33,7 @@ from tqdm.auto import tqdm
 from ldm_tutorial.training.config import TrainingConfig
 from ldm_tutorial.training.ema import EMA
 from ldm_tutorial.training.health import NonFiniteError, first_bad_layer
+from ldm_tutorial.training.log import Log
 from ldm_tutorial.training.order import DataOrder, step_generator
 from ldm_tutorial.training.pictures import save_strip
 from ldm_tutorial.training.state import load_state, save_state, states
@@ -186,58 +185,6 @@ def explain(run: Path, step: int, objective, batch: dict) -> str:
     found = states(run)
     back = f"the last good state is {found[-1]}" if found else "no state was saved before it"
     return f"step {step + 1}: {first_bad_layer(objective, batch)} is not finite; {back}"
-
-
-class Log:
-    """Averages what the objective reports and writes a line of JSON for each interval."""
-
-    def __init__(self, run: Path, start: int, accelerator: Accelerator, config: TrainingConfig):
-        self.path, self.accelerator, self.config = run / "log.jsonl", accelerator, config
-        self.records, self.sums, self.began, self.last, self.last_step = (
-            [],
-            {},
-            time.time(),
-            time.time(),
-            start,
-        )
-        self.earlier, self.board = 0.0, None
-        if accelerator.is_main_process:
-            run.mkdir(parents=True, exist_ok=True)
-            if start:
-                lines = self.path.read_text().splitlines() if self.path.exists() else []
-                self.records = [r for r in map(json.loads, lines) if r["step"] <= start]
-                self.earlier = self.records[-1]["seconds"] if self.records else 0.0
-            self.path.write_text("".join(json.dumps(r) + "\n" for r in self.records))
-            if config.tensorboard:
-                from torch.utils.tensorboard import SummaryWriter
-
-                self.board = SummaryWriter(run / "tensorboard")
-
-    def seconds(self) -> float:
-        return self.earlier + time.time() - self.began
-
-    def add(self, logs: dict):
-        for name, (total, count) in logs.items():
-            pair = torch.stack([torch.as_tensor(total).detach().double(), torch.as_tensor(count).double()])
-            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
-
-    def write(self, step: int, rate: float) -> str:
-        means = {}
-        for name, pair in self.sums.items():
-            total, count = self.accelerator.reduce(pair, "sum")
-            means[name] = (total / count.clamp(min=1e-12)).tolist()
-        images = (step - self.last_step) * self.config.batch_size / max(time.time() - self.last, 1e-9)
-        self.sums, self.last, self.last_step = {}, time.time(), step
-        record = {"step": step, "learning_rate": rate, "images_per_second": round(images, 1)}
-        record |= {"seconds": round(self.seconds(), 1), **means}
-        self.records.append(record)
-        if self.accelerator.is_main_process:
-            with self.path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
-            for name, value in means.items():
-                if self.board and isinstance(value, float):
-                    self.board.add_scalar(name, value, step)
-        return f"loss {means['loss']:.4f}, {images:.0f} images/s"
 
 
 class StopFlag:
