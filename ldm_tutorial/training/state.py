@@ -77,7 +77,10 @@ def load_state(run: Path, objective: nn.Module, optimizers, ema: EMA) -> dict:
     for name in (name for name in tensors if name.startswith("optimizer/")):
         _, key, parameter = name.split("/", 2)
         optimizer, parameter = owner[named[parameter]], named[parameter]
-        on_cpu = key == "step" and not optimizer.defaults.get("fused")
-        optimizer.state[parameter][key] = tensors[name].to("cpu" if on_cpu else parameter.device)
+        if key == "step":
+            value = tensors[name].to(parameter.device if optimizer.defaults.get("fused") else "cpu")
+        else:  # in the parameter's memory format: a fused optimizer walks through both alike
+            value = torch.empty_like(parameter).copy_(tensors[name])
+        optimizer.state[parameter][key] = value
     ema.updates = numbers["ema_updates"]
     return numbers
