@@ -14,6 +14,9 @@ import math
 from .continuous import timestep_of
 from .schedule import NoiseSchedule
 
+PURE_NOISE = (
+    1e8  # stands for σ = ∞, where no digit of a float32 latent is left; samplers can calculate with it
+)
 SPACINGS = ("leading", "trailing", "linspace")
 
 
@@ -60,28 +63,24 @@ def karras_sigmas(sigma_min: float, sigma_max: float, steps: int, rho: float = 7
 
 def noise_levels(
     schedule: NoiseSchedule, steps: int, spacing: str, steps_offset: int = 0
-) -> list[tuple[int, float, float]]:
-    """(t, √ᾱ, √(1-ᾱ)) of the levels to visit, from noisy to clean: spaced_timesteps, or "karras".
+) -> list[tuple[int, float]]:
+    """(t, σ) of the levels to visit, from noisy to clean: those of spaced_timesteps, or "karras".
 
     Karras levels span the whole schedule; several may share a timestep, the cleanest of them above all.
+    σ is at most PURE_NOISE.
     Raises ValueError as spaced_timesteps does, and for "karras" if the schedule ends in pure noise (σ = ∞).
     """
+    sigmas = ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt().clamp(max=PURE_NOISE)
     if spacing == "karras":
         check_steps(steps, schedule.T)
-        if schedule.alphas_cumprod[-1] == 0:
+        if sigmas[-1] == PURE_NOISE:
             raise ValueError(
                 "spacing 'karras' needs a finite largest σ, and this schedule ends in pure noise "
                 "(zero terminal SNR); use 'trailing'"
             )
-        sigma_min, sigma_max = (-schedule.log_snr[[0, -1]] / 2).exp().tolist()
-        sigmas = karras_sigmas(sigma_min, sigma_max, steps)
-        ts = [round(timestep_of(schedule, -2 * math.log(sigma))) for sigma in sigmas]
-        return [
-            (t, 1 / math.hypot(1, sigma), sigma / math.hypot(1, sigma))
-            for t, sigma in zip(ts, sigmas, strict=True)
-        ]
+        chosen = karras_sigmas(float(sigmas[0]), float(sigmas[-1]), steps)
+        return [(round(timestep_of(schedule, -2 * math.log(sigma))), sigma) for sigma in chosen]
     if spacing not in SPACINGS:
         raise ValueError(f"spacing {spacing!r} is unknown; known are {', '.join(SPACINGS)}, karras")
     ts = spaced_timesteps(schedule.T, steps, spacing, steps_offset)
-    alpha_bar = schedule.alphas_cumprod[ts]
-    return list(zip(ts, alpha_bar.sqrt().tolist(), (1 - alpha_bar).sqrt().tolist(), strict=True))
+    return list(zip(ts, sigmas[ts].tolist(), strict=True))

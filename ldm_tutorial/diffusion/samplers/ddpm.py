@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..noise import noise_like
@@ -40,16 +39,15 @@ class DDPM(Sampler):
                 f"variance {self.variance!r} is unknown; known are {', '.join(VARIANCES)}, learned"
             )
 
-    @torch.no_grad()
     def __call__(
         self, denoise: Callable, noise: Tensor, condition: object = None, generator: Generators = None
     ) -> Iterator[State]:
         learned = self.variance == "learned"
-        z, ask = noise, self.asker(denoise, noise, condition, halves=2 if learned else 1)
+        z, ask = noise.detach(), self.asker(denoise, noise, condition, halves=2 if learned else 1)
         for step in self.path:
-            q = posterior(*step.alpha_bars)
+            q = posterior(step.a**2, step.next_a**2)
             output, *fraction = ask(z, step).chunk(2 if learned else 1, dim=1)
-            x0 = self.clean(output, z, step)
+            x0 = self.clean(output, z / step.a, step)
             z = (q.z_t * z).add_(x0, alpha=q.x0)
             if step.next_t >= 0:
                 variance = learned_variance(*fraction, q) if learned else getattr(q, self.variance)

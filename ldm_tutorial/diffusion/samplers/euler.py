@@ -4,7 +4,8 @@ In x = z/a = x0 + σ ε, where the image keeps its size and only noise is added,
 
     dx/dσ = d = (x - x0) / σ          (eq. 1 with eq. 3)
 
-and d is nothing but ε as the denoiser sees it. States hold z = a x, as everywhere.
+and d is nothing but ε as the denoiser sees it. So a step of Euler's method to σ', x + (σ' - σ) d, is
+x0 + σ'/σ (x - x0): part of the way to x0. States hold z = a x, as everywhere.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,17 +15,16 @@ import torch
 from torch import Tensor
 
 from ..noise import noise_like
-from .run import Generators, Solver, State, move
+from .run import Generators, Solver, State
 
 
 @dataclass(frozen=True)
 class Euler(Solver):
-    """x' = x + (σ' - σ) d, of first order (algorithm 2 without its correction). Options: see Solver.
+    """x' = x + (σ' - σ) d, of first order (algorithm 1 without its correction). Options: see Solver.
 
-    Since x + (σ' - σ) d = x0 + σ' d, it is DDIM with eta = 0, found on another road.
+    The same as DDIM with eta = 0, which came to it by another road.
     """
 
-    @torch.no_grad()
     def __call__(
         self,
         denoise: Callable,
@@ -32,32 +32,33 @@ class Euler(Solver):
         condition: object = None,
         generator: Generators = None,  # noqa: ARG002
     ) -> Iterator[State]:
-        z, ask = noise, self.asker(denoise, noise, condition)
+        z, x, ask = self.start(denoise, noise, condition)
         for step in self.path:
-            x0 = self.clean(ask(z, step), z, step)
-            z = move(z, x0, step, step.next_a * step.next_sigma)
+            x0 = self.clean(ask(z, step), x, step)
+            x = torch.lerp(x0, x, step.next_sigma / step.sigma)
+            z = step.next_a * x
             yield State(z, x0, step.next_t, step.number)
 
 
 @dataclass(frozen=True)
 class EulerAncestral(Solver):
-    """An Euler step that goes too far, down to σ_down < σ', and fresh noise σ_up that fills the rest.
+    """Euler's step goes too far, down to σ_down < σ', and fresh noise σ_up fills the rest.
 
-    σ_up² = σ'² (σ² - σ'²) / σ² and σ_down² = σ'² - σ_up² (k-diffusion's get_ancestral_step with eta = 1).
+    σ_up² = σ'² (σ² - σ'²) / σ² and σ_down² = σ'² - σ_up² = (σ'²/σ)² (k-diffusion's get_ancestral_step).
     σ_up is the standard deviation of the posterior, so that this is DDPM with the lower variance.
     Options: see Solver.
     """
 
-    @torch.no_grad()
     def __call__(
         self, denoise: Callable, noise: Tensor, condition: object = None, generator: Generators = None
     ) -> Iterator[State]:
-        z, ask = noise, self.asker(denoise, noise, condition)
+        z, x, ask = self.start(denoise, noise, condition)
         for step in self.path:
-            ratio = step.next_sigma / step.sigma
-            sigma_up, sigma_down = step.next_sigma * (1 - ratio**2) ** 0.5, step.next_sigma * ratio
-            x0 = self.clean(ask(z, step), z, step)
-            z = move(z, x0, step, step.next_a * sigma_down)
-            if step.next_t >= 0:
-                z.add_(noise_like(z, generator), alpha=step.next_a * sigma_up)
+            sigma_down = step.next_sigma**2 / step.sigma
+            sigma_up = (step.next_sigma**2 - sigma_down**2) ** 0.5
+            x0 = self.clean(ask(z, step), x, step)
+            x = torch.lerp(x0, x, sigma_down / step.sigma)
+            if sigma_up > 0:
+                x.add_(noise_like(x, generator), alpha=sigma_up)
+            z = step.next_a * x
             yield State(z, x0, step.next_t, step.number)

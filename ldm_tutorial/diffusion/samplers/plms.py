@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .run import Generators, Solver, State, Step, move
+from ..prediction import predicted_epsilon
+from ..spacing import PURE_NOISE
+from .run import Generators, Solver, State, Step
 from .thresholding import threshold
 
 # Adams-Bashforth: the weights of the newest ε and of those before it, for 2, 3 and 4 of them
@@ -19,7 +21,7 @@ ADAMS_BASHFORTH = {
 
 @dataclass(frozen=True)
 class PLMS(Solver):
-    """A step of DDIM along a mixture of the last four ε (Liu et al. 2022, eqs. 11 and 12).
+    """A step of DDIM, x + (σ' - σ) ε, along a mixture of the last four ε (Liu et al. 2022, eqs. 11 and 12).
 
     Warm-up: that of the original latent-diffusion release, which diffusers' PNDMScheduler also takes with
     skip_prk_steps=True. The first step is pseudo improved Euler (go to the next timestep, ask there, go again
@@ -30,13 +32,12 @@ class PLMS(Solver):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.path[0].a == 0:
+        if self.path[0].sigma == PURE_NOISE:
             raise ValueError(
                 f"at t = {self.path[0].t} this schedule leaves no signal (zero terminal SNR), from where "
                 "PLMS can't start; use DDIM, or spacing 'leading'"
             )
 
-    @torch.no_grad()
     def __call__(
         self,
         denoise: Callable,
@@ -44,7 +45,7 @@ class PLMS(Solver):
         condition: object = None,
         generator: Generators = None,  # noqa: ARG002
     ) -> Iterator[State]:
-        z, ask = noise, self.asker(denoise, noise, condition)
+        z, x, ask = self.start(denoise, noise, condition)
         recent = []
         for step in self.path:
             epsilon = self.epsilon(ask(z, step), z, step)
@@ -52,24 +53,16 @@ class PLMS(Solver):
             if len(recent) > 1:
                 epsilon = mixture(recent)
             elif step.next_t >= 0:
-                arrival = self.path[1]
-                guess = move(z, self.image(epsilon, z, step), step, step.next_s)
-                epsilon = torch.lerp(epsilon, self.epsilon(ask(guess, arrival), guess, arrival), 0.5)
-            x0 = self.image(epsilon, z, step)
-            z = move(z, x0, step, step.next_s)
+                there = self.path[1]
+                guess = there.a * torch.add(x, epsilon, alpha=there.sigma - step.sigma)
+                epsilon = torch.lerp(epsilon, self.epsilon(ask(guess, there), guess, there), 0.5)
+            x0 = threshold(torch.sub(x, epsilon, alpha=step.sigma), self.clip, self.dynamic_threshold)
+            x = torch.lerp(x0, x, step.next_sigma / step.sigma)
+            z = step.next_a * x
             yield State(z, x0, step.next_t, step.number)
 
     def epsilon(self, output: Tensor, z: Tensor, step: Step) -> Tensor:
-        """`predicted_epsilon` of prediction.py, for Python floats fused into two operations."""
-        if self.prediction == "epsilon":
-            return output
-        if self.prediction == "v":
-            return (step.s * z).add_(output, alpha=step.a)
-        return torch.sub(z, output, alpha=step.a).div_(step.s)
-
-    def image(self, epsilon: Tensor, z: Tensor, step: Step) -> Tensor:
-        x0 = torch.sub(z, epsilon, alpha=step.s).div_(step.a)
-        return threshold(x0, self.clip, self.dynamic_threshold)
+        return predicted_epsilon(output, z, step.a, step.s, self.prediction)
 
 
 def mixture(recent: list[Tensor]) -> Tensor:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -11,8 +12,11 @@ from torch import Tensor
 
 from ..prediction import check_prediction
 from ..schedule import NoiseSchedule
-from ..spacing import noise_levels
+from ..spacing import PURE_NOISE, noise_levels
 from .thresholding import check_bounds, threshold
+
+# Steps from one look for NaN to the next: it costs half an update, and on an accelerator the host waits.
+CHECK_EVERY = 10
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
@@ -33,33 +37,26 @@ class State(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a run, from z_t = a x0 + s ε to the next level, next_a and next_s: all Python floats.
+    """One step of a run, from one noise level to the next: all Python floats, computed once.
 
-    t is what the denoiser is told, next_t what it will be told next (-1: nothing, the image is clean).
+    t: what the denoiser is told; next_t: what it will be told next (-1: nothing, the image is clean)
+    sigma: noise in units of the image, σ = √((1-ᾱ)/ᾱ), so that x = z/a is x0 + σ ε
+    a: √ᾱ, the share of the image in z
     """
 
     t: int
     next_t: int
+    sigma: float
+    next_sigma: float
     a: float
-    s: float
     next_a: float
-    next_s: float
     number: int
     of: int
 
     @property
-    def sigma(self) -> float:
-        """Noise in units of the image: x = z/a is x0 + σ ε, which is how Karras et al. 2022 write it."""
-        return self.s / self.a if self.a > 0 else math.inf
-
-    @property
-    def next_sigma(self) -> float:
-        return self.next_s / self.next_a
-
-    @property
-    def alpha_bars(self) -> tuple[float, float]:
-        """ᾱ here and at the next level, as posterior.py wants them."""
-        return self.a**2, self.next_a**2
+    def s(self) -> float:
+        """√(1-ᾱ), the share of the noise in z."""
+        return self.a * self.sigma
 
     def __str__(self) -> str:
         return f"step {self.number} of {self.of} (t = {self.t})"
@@ -73,7 +70,8 @@ class Sampler:
     condition: handed to the denoiser as it is
     generator: a torch.Generator, or a list with one for each image (then no image depends on its batch);
         may be None where the sampler adds no noise
-    Raises ValueError if the denoiser returns another shape, or anything infinite or NaN, naming the step.
+    Raises ValueError if the denoiser returns another shape, or anything infinite or NaN, naming the step (the
+        latter up to CHECK_EVERY steps after it, but never after the last).
     No gradient is recorded.
     """
 
@@ -88,9 +86,10 @@ class Sampler:
     def __post_init__(self):
         check_prediction(self.prediction)
         check_bounds(self.clip, self.dynamic_threshold)
-        if self.path[0].a == 0 and self.prediction == "epsilon":  # wrong steps or spacing fail here as well
+        noisiest = self.path[0]  # wrong steps and spacings fail here, not at the first sample
+        if noisiest.sigma == PURE_NOISE and self.prediction == "epsilon":
             raise ValueError(
-                f"prediction is 'epsilon', but at t = {self.path[0].t} this schedule leaves no signal, where "
+                f"prediction is 'epsilon', but at t = {noisiest.t} this schedule leaves no signal, where "
                 "the noise says nothing of the image; use a denoiser that predicts 'v' or 'x0'"
             )
 
@@ -113,6 +112,10 @@ class Sampler:
         return [step.t for step in self.path]
 
     @cached_property
+    def timestep_table(self) -> Tensor:
+        return torch.tensor(self.timesteps)
+
+    @cached_property
     def path(self) -> list[Step]:
         """The steps of a run, computed once: arithmetic on 0-d tensors would cost more than the updates.
 
@@ -122,38 +125,54 @@ class Sampler:
         """
         steps = self.schedule.T if self.steps is None else self.steps
         levels = noise_levels(self.schedule, steps, self.spacing, self.steps_offset)
+        levels = [(t, sigma, 1 / math.hypot(1, sigma)) for t, sigma in [*levels, (-1, 0.0)]]
         return [
-            Step(t, next_t, a, s, next_a, next_s, number, steps)
-            for number, ((t, a, s), (next_t, next_a, next_s)) in enumerate(
-                zip(levels, [*levels[1:], (-1, 1.0, 0.0)], strict=True), start=1
-            )
+            Step(t, next_t, sigma, next_sigma, a, next_a, number, steps)
+            for number, ((t, sigma, a), (next_t, next_sigma, next_a)) in enumerate(pairwise(levels), start=1)
         ]
+
+    def start(
+        self, denoise: Callable, noise: Tensor, condition: object
+    ) -> tuple[Tensor, Tensor, Callable[[Tensor, Step], Tensor]]:
+        """z, x = z/a and `asker`'s function: what a run begins with."""
+        z = noise.detach()
+        return z, z / self.path[0].a, self.asker(denoise, noise, condition)
 
     def asker(
         self, denoise: Callable, noise: Tensor, condition: object, halves: int = 1
     ) -> Callable[[Tensor, Step], Tensor]:
         """A function (z, step) -> the denoiser's answer, checked; with halves=2 it has twice z's channels."""
-        batch, channels, *rest = noise.shape
-        expected = torch.Size([batch, channels * halves, *rest])
-        ts = torch.tensor(self.timesteps, device=noise.device).repeat_interleave(batch).view(-1, batch)
-        ts = ts.unbind()
+        expected = torch.Size([size * halves if dim == 1 else size for dim, size in enumerate(noise.shape)])
+        ts = self.timestep_table.to(noise.device)[:, None].expand(-1, len(noise)).contiguous().unbind()
+        no_grad, unchecked = torch.no_grad(), []
+        # A NaN or infinity stays in z, so that looking now and then is enough. Bounds would hide an infinity.
+        every = CHECK_EVERY if self.clip is None and self.dynamic_threshold is None else 1
 
         def ask(z: Tensor, step: Step) -> Tensor:
-            output = denoise(z, ts[step.number - 1], condition)
-            check_answer(output, expected, step)
+            with no_grad:
+                output = denoise(z, ts[step.number - 1], condition)
+            if output.shape != expected:
+                raise ValueError(
+                    f"the denoiser returned shape {tuple(output.shape)} for {tuple(z.shape)} at {step}; "
+                    f"it must be {tuple(expected)}"
+                )
+            unchecked.append((step, output))
+            if step.number % every == 1 % every or step.number == step.of:
+                check_answers(z, unchecked)
+                unchecked.clear()
             return output
 
         return ask
 
-    def clean(self, output: Tensor, z: Tensor, step: Step) -> Tensor:
+    def clean(self, output: Tensor, x: Tensor, step: Step) -> Tensor:
         """x0 as the denoiser's output implies it, kept within bounds where the sampler has any.
 
-        `predicted_x0` of prediction.py, for Python floats fused into two operations.
+        `predicted_x0` of prediction.py for x = z/a, fused into one or two operations with Python floats.
         """
         if self.prediction == "epsilon":
-            x0 = torch.sub(z, output, alpha=step.s).div_(step.a)
+            x0 = torch.sub(x, output, alpha=step.sigma)
         elif self.prediction == "v":
-            x0 = (step.a * z).sub_(output, alpha=step.s)
+            x0 = (step.a**2 * x).sub_(output, alpha=step.a * step.sigma)
         else:
             x0 = output
         return threshold(x0, self.clip, self.dynamic_threshold)
@@ -179,21 +198,14 @@ class Solver(Sampler):
     dynamic_threshold: float | None = None
 
 
-def move(z: Tensor, x0: Tensor, step: Step, noise: float) -> Tensor:
-    """next_a x0 + noise · ε: the image at its next strength, with `noise` of the noise that z has now.
+def check_answers(z: Tensor, answers: list[tuple[Step, Tensor]]) -> None:
+    """Raises ValueError naming the first step whose answer isn't finite; z is what the last was asked about.
 
-    That noise is ε = (z - a x0) / s, which leaves one multiple of z and one of x0, two fused operations. With
-    noise = next_s this is where the probability-flow ODE leads if x0 stayed what it is.
+    One sum is ten times cheaper than isfinite().all(), which only has to say whether the sum overflowed.
     """
-    return (noise / step.s * z).add_(x0, alpha=step.next_a - noise * step.a / step.s)
-
-
-def check_answer(output: Tensor, expected: torch.Size, step: Step) -> None:
-    if output.shape != expected:
-        raise ValueError(
-            f"the denoiser returned shape {tuple(output.shape)} where {tuple(expected)} is needed at {step}"
-        )
-    # One sum is ten times cheaper than isfinite().all(), which only has to say whether the sum itself
-    # overflowed. (On an accelerator the host waits for it, once a step.)
-    if not math.isfinite(output.sum(dtype=torch.float32)) and not output.isfinite().all():
-        raise ValueError(f"the denoiser returned NaN or infinity at {step}")
+    sums = (tensor.sum(dtype=torch.float32) for tensor in (z, answers[-1][1]))
+    if all(map(math.isfinite, sums)):
+        return
+    for step, output in answers:
+        if not output.isfinite().all():
+            raise ValueError(f"the denoiser returned NaN or infinity at {step}")
