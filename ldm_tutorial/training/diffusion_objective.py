@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ldm_tutorial.conditioning import AttributeConditioner, ConditionDropout
+from ldm_tutorial.diffusion import min_snr_weight
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 
 LEVELS = 10  # bins of t in which the loss is reported
@@ -24,10 +25,14 @@ class DiffusionObjective(nn.Module):
         drop_rate,
         loss="l2",
         wishes=None,
+        min_snr_gamma: float | None = None,
     ):
         super().__init__()
         self.model, self.latents, self.tokens, self.wishes = model, latents, tokens, wishes
         self.loss = loss
+        self.weights = None  # (T,), of the loss at each timestep; what is logged stays unweighted
+        if min_snr_gamma is not None:
+            self.weights = min_snr_weight(model.schedule.snr, model.config.prediction, min_snr_gamma)
         self.dropout = ConditionDropout(drop_rate)
         model.first_stage.requires_grad_(False).eval()
 
@@ -53,7 +58,10 @@ class DiffusionObjective(nn.Module):
 
     def forward(self, batch: dict):
         each = self.model.loss(batch["z"], batch.get("tokens"), batch["t"], batch["noise"], self.loss)
-        loss = each.mean()
+        if self.weights is None:
+            loss = each.mean()
+        else:
+            loss = (each * self.model.schedule.gather(self.weights, batch["t"], each)).mean()
         level = torch.nn.functional.one_hot(batch["t"] * LEVELS // self.model.schedule.T, LEVELS).to(
             each.dtype
         )

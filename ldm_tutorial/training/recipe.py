@@ -91,6 +91,8 @@ class LatentDiffusionRecipe:
     prediction: Literal["epsilon", "x0", "v"] = "epsilon"
     loss: Literal["l2", "l1"] = "l2"
     """error of the prediction: squared as in DDPM, or absolute"""
+    min_snr_gamma: float | None = None
+    """weigh the squared error by noise level (Hang et al. 2023, who take 5); None weighs all alike"""
 
 
 Recipe = FirstStageRecipe | LatentDiffusionRecipe

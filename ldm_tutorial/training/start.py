@@ -122,7 +122,9 @@ def diffusion_objective(
     latents = cached_latents(model.first_stage, images, run.parent / "latents", progress=progress)
     tokens = None if conditioner is None else model.conditioner.tokenize(conditions)
     wishes = None if conditions is None else [c for c in conditions[:200] if c][:8]
-    return DiffusionObjective(model, latents, tokens, recipe.drop_rate, recipe.loss, wishes)
+    return DiffusionObjective(
+        model, latents, tokens, recipe.drop_rate, recipe.loss, wishes, recipe.min_snr_gamma
+    )
 
 
 def open_data(data: DataConfig, split: str):

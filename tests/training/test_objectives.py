@@ -5,6 +5,7 @@ import torch
 from tiny import KL, LDM
 
 from ldm_tutorial.conditioning.attributes import UNKNOWN
+from ldm_tutorial.diffusion import min_snr_weight
 from ldm_tutorial.first_stage import KLAutoencoder, VQAutoencoder, VQConfig
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.training import (
@@ -163,3 +164,19 @@ def test_damaged_cache_is_computed_again(tmp_path):
     (file,) = tmp_path.glob("*.safetensors")
     file.write_bytes(b"half")
     assert torch.equal(cached_latents(model, images, tmp_path, progress=False), first)
+
+
+def test_min_snr_weighs_what_is_minimised_and_not_what_is_logged():
+    plain, weighted = diffusion(), diffusion()
+    snr = plain.model.schedule.snr
+    weighted.weights = min_snr_weight(snr, "epsilon", 5.0)
+    loss, logs, batch = step(plain)
+    weighted_loss, weighted_logs, _ = step(weighted)
+    each = plain.model.loss(batch["z"], batch["tokens"], batch["t"], batch["noise"])
+    weight = (5 / snr[batch["t"]]).clamp(max=1).float()
+    torch.testing.assert_close(weighted_loss, (weight * each).mean())
+    torch.testing.assert_close(weighted_logs["loss"], logs["loss"])
+    built = DiffusionObjective(plain.model, plain.latents, plain.tokens, 0.5, min_snr_gamma=5.0)
+    torch.testing.assert_close(built.weights, weighted.weights)
+    with pytest.raises(ValueError, match="gamma is 0; min-SNR weighting needs a positive one"):
+        DiffusionObjective(plain.model, plain.latents, plain.tokens, 0.5, min_snr_gamma=0)
