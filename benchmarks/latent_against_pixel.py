@@ -8,7 +8,8 @@ from benchmarks.timing import rate, ratio, take_turns
 from ldm_tutorial.conditioning import SPECIAL_WORDS, CaptionConfig
 from ldm_tutorial.diffusion import guide
 from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig
-from ldm_tutorial.recipes import PEEPS_KL_F4, PEEPS_LDM, PEEPS_PIXEL
+from ldm_tutorial.recipes.first_stages import PEEPS_KL_F4
+from ldm_tutorial.recipes.second_stages import PEEPS_LDM, PEEPS_PIXEL
 
 HEADER = ["what", "batch", "64x64x3 pixels, images/s", "16x16x4 latents, images/s", "latents / pixels"]
 BATCH = 8

@@ -36,7 +36,7 @@ def facts(recipe: Recipe) -> tuple[str, ...]:
     data, training = recipe.data, recipe.training
     size = f"{count_parameters(recipe) / 1e6:.1f} M"
     steps = f"{training.steps:,} steps of {training.batch_size}"
-    needs = None if isinstance(recipe, FirstStageRecipe) else recipe.first_stage
+    needs = recipe.start_from if isinstance(recipe, FirstStageRecipe) else recipe.first_stage
     images = f"{data.source} {data.size} px"
     return recipe.name, f"{size:>7}", images, steps, f"after {Path(needs).name}" if needs else ""
 
