@@ -11,8 +11,8 @@ from torch import nn
 
 from ldm_tutorial import __version__
 from ldm_tutorial.commands.common import Checkpoint, Device, at_least, data_of, load, name_of, parse, progress
-from ldm_tutorial.commands.measure import attributes_drawn, loss_by_level, reconstruction
-from ldm_tutorial.first_stage import KLAutoencoder, VQAutoencoder
+from ldm_tutorial.commands.measure import attributes_drawn, code_loss, loss_by_level, reconstruction
+from ldm_tutorial.first_stage import CodePrior, KLAutoencoder, PlainAutoencoder
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.training import DataConfig, load_checkpoint
 from ldm_tutorial.training.atomic import atomic_file
@@ -24,7 +24,8 @@ from ldm_tutorial.training.start import open_data
 class Evaluate:
     """Measure a checkpoint on images it was not trained on, and keep the record.
 
-    First stages: PSNR, SSIM, and the mean and standard deviation of the latents. Diffusion models: the loss
+    First stages: PSNR, SSIM, perceptual distance, the mean and standard deviation of the latents, and of a
+    codebook how many codes are used. Priors over codes: the loss in nats per code. Diffusion models: the loss
     by noise level; with captions of Peeps also how many of the attributes they mention the pictures have.
     """
 
@@ -56,12 +57,11 @@ def main(arguments: list[str]) -> None:
     options = parse(Evaluate, "evaluate", arguments)
     at_least("n", options.n)
     at_least("batch-size", options.batch_size)
-    model = load(
-        options.checkpoint, options.device, (KLAutoencoder, VQAutoencoder, LatentDiffusion), "evaluate"
-    )
+    accepted = (KLAutoencoder, PlainAutoencoder, CodePrior, LatentDiffusion)
+    model = load(options.checkpoint, options.device, accepted, "evaluate")
     name = name_of(options.checkpoint)
     data = replace(data_of(options.checkpoint, options.data, None), limit=options.n)
-    if isinstance(model, LatentDiffusion):
+    if isinstance(model, LatentDiffusion | CodePrior):
         data = replace(data, size=model.config.image_size)
     record = {
         "checkpoint": name,
@@ -75,6 +75,8 @@ def main(arguments: list[str]) -> None:
     for split in [options.split] if options.split else splits(model, data):
         if isinstance(model, LatentDiffusion):
             record[split] = diffusion(model, data, split, options)
+        elif isinstance(model, CodePrior):
+            record[split] = code_loss(model, open_data(data, split))
         else:
             record[split] = reconstruction(model, open_data(data, split))
         print(f"{name}, {split}: {sentence(record[split])}")
@@ -109,7 +111,13 @@ def sentence(measured: dict) -> str:
     if "psnr" in m:
         mean, std = (", ".join(f"{v:.2f}" for v in m[key]) for key in ("latent_mean", "latent_std"))
         quality = f"PSNR {m['psnr']:.2f} dB, SSIM {m['ssim']:.3f} over {m['n']} images"
+        if "perceptual" in m:
+            quality += f", perceptual distance {m['perceptual']:.3f}"
+        if "code_usage" in m:
+            quality += f"; {m['code_usage']:.0%} of the codes used, perplexity {m['code_perplexity']:.0f}"
         return f"{quality}; latents of mean {mean} and std {std}, by channel"
+    if "nats_per_code" in m:
+        return f"{m['nats_per_code']:.3f} nats per code over {m['n']} images"
     text = f"loss {m['loss']:.4f} over {m['n']} images"
     if "accuracy" in m:
         how = f"{m['steps']} DDIM steps, eta {m['eta']:g}, guidance {m['guidance_scale']:g}, seed {m['seed']}"

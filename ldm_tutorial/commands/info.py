@@ -7,6 +7,7 @@ from torch import nn
 
 from ldm_tutorial.commands.common import Checkpoint, parse
 from ldm_tutorial.conditioning import CaptionConditioner
+from ldm_tutorial.first_stage import CodePrior
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics import AttributeClassifier
 from ldm_tutorial.training import find_checkpoint, load_checkpoint
@@ -42,6 +43,9 @@ def shapes(model: nn.Module) -> dict[str, str]:
         size = model.config.image_size
         kinds = ", ".join(f"{kind} ({len(words)})" for kind, words in model.config.kinds)
         return {"images": f"3 x {size} x {size}", "reads": kinds}
+    if isinstance(model, CodePrior):
+        size, side, codes = model.config.image_size, model.side, model.config.first_stage.codes
+        return {"images": f"3 x {size} x {size}", "codes": f"{side} x {side}, each one of {codes}"}
     if not isinstance(model, LatentDiffusion):
         f, c = model.downsampling, model.latent_channels
         return {

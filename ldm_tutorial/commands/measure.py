@@ -6,8 +6,9 @@ from torch import nn
 from ldm_tutorial.commands.pictures import draw
 from ldm_tutorial.commands.reconstruct import reconstruct
 from ldm_tutorial.data import ImageSet, to_float
+from ldm_tutorial.first_stage import CodePrior, PerceptualLoss, VQAutoencoder, perplexity, usage
 from ldm_tutorial.latent_diffusion import LatentDiffusion
-from ldm_tutorial.metrics import AttributeClassifier, attribute_accuracy, psnr, ssim
+from ldm_tutorial.metrics import AttributeClassifier, attribute_accuracy, perceptual_distance, psnr, ssim
 
 BATCH = 64
 LEVELS = 10  # bins of t in which the loss is told
@@ -15,18 +16,43 @@ LEVELS = 10  # bins of t in which the loss is told
 
 @torch.no_grad()
 def reconstruction(first_stage: nn.Module, images: ImageSet) -> dict:
-    """PSNR and SSIM as means over images; mean and std of the scaled latents, for each channel."""
+    """PSNR, SSIM and perceptual distance as means over images; mean and std of the latents, by channel.
+
+    The perceptual distance is left out where its packages are missing. Of a codebook also how much is used.
+    """
     originals = to_float(images.pixels())
     device = next(first_stage.parameters()).device
     z = torch.cat([first_stage.encode(part.to(device)).cpu() for part in originals.split(BATCH)])
     copies = reconstruct(first_stage, originals, BATCH)
-    return {
+    measured = {
         "n": len(originals),
         "psnr": psnr(copies, originals).mean().item(),
         "ssim": ssim(copies, originals).mean().item(),
         "latent_mean": z.mean((0, 2, 3)).tolist(),
         "latent_std": z.std((0, 2, 3)).tolist(),
     }
+    try:
+        network = PerceptualLoss()
+    except ModuleNotFoundError:
+        pass
+    else:
+        pairs = zip(copies.split(BATCH), originals.split(BATCH), strict=True)
+        distances = [perceptual_distance(*pair, network) for pair in pairs]
+        measured["perceptual"] = torch.cat(distances).mean().item()
+    if isinstance(first_stage, VQAutoencoder):
+        counts = first_stage.count_codes(part.to(device) for part in originals.split(BATCH))
+        measured |= {"code_usage": usage(counts), "code_perplexity": perplexity(counts)}
+    return measured
+
+
+@torch.no_grad()
+def code_loss(prior: CodePrior, images: ImageSet) -> dict:
+    """How improbable a prior finds the codes of these images."""
+    device, losses = next(prior.parameters()).device, []
+    for part in torch.arange(len(images)).split(BATCH):
+        codes = prior.first_stage.encode_codes(to_float(images.pixels(part)).to(device))
+        losses.append(prior.loss(codes).cpu())
+    return {"n": len(images), "nats_per_code": torch.cat(losses).mean().item()}
 
 
 @torch.no_grad()

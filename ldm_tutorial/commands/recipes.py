@@ -6,14 +6,15 @@ from pathlib import Path
 import torch
 
 from ldm_tutorial.commands.common import parse
+from ldm_tutorial.first_stage import CodePrior, PriorConfig
 from ldm_tutorial.latent_diffusion import build_first_stage
 from ldm_tutorial.recipes import all_recipes
-from ldm_tutorial.training import FirstStageRecipe, Recipe
+from ldm_tutorial.training import CodePriorRecipe, FirstStageRecipe, Recipe
 from ldm_tutorial.unet import UNet
 
 NOTES = """
 Train one with ldm train NAME; ldm train NAME --help shows all that can be changed.
-A diffusion model needs the first stage named after it; its parameters are those of the U-Net."""
+A second stage needs the first stage named after it; its parameters are those of U-Net or transformer."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,14 @@ def facts(recipe: Recipe) -> tuple[str, ...]:
 
 
 def count_parameters(recipe: Recipe) -> int:
-    """Of the first stage, or of the U-Net: counted on the meta device, without memory."""
+    """Of the first stage, the U-Net or the transformer: counted on the meta device, without memory."""
     with torch.device("meta"):
         if isinstance(recipe, FirstStageRecipe):
             network = build_first_stage(recipe.first_stage)
+        elif isinstance(recipe, CodePriorRecipe):
+            stage = all_recipes()[Path(recipe.first_stage).name].first_stage
+            shape = PriorConfig(stage, recipe.data.size, recipe.dim, recipe.depth, recipe.heads)
+            network = CodePrior(shape).transformer
         else:
             context_dim = recipe.context_dim if recipe.condition else None
             network = UNet(replace(recipe.unet, context_dim=context_dim))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ldm_tutorial.commands.common import Checkpoint, Device, at_least, data_of, load, parse
 from ldm_tutorial.commands.pictures import save
 from ldm_tutorial.data import to_float
-from ldm_tutorial.first_stage import KLAutoencoder, VQAutoencoder
+from ldm_tutorial.first_stage import CodePrior, KLAutoencoder, PlainAutoencoder
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics import psnr
 from ldm_tutorial.training import DataConfig
@@ -38,7 +38,7 @@ class Reconstruct:
 def main(arguments: list[str]) -> None:
     options = parse(Reconstruct, "reconstruct", arguments)
     at_least("n", options.n)
-    accepted = (KLAutoencoder, VQAutoencoder, LatentDiffusion)
+    accepted = (KLAutoencoder, PlainAutoencoder, CodePrior, LatentDiffusion)
     model = load(options.checkpoint, options.device, accepted, "reconstruct")
     model = getattr(model, "first_stage", model)
     data = data_of(options.checkpoint, options.data, options.size)

@@ -10,6 +10,7 @@ from tyro.conf import UseAppendAction, arg
 from ldm_tutorial.commands.common import Checkpoint, Device, at_least, load, parse, progress
 from ldm_tutorial.commands.pictures import draw, save
 from ldm_tutorial.conditioning import AttributeConditioner, CaptionConditioner
+from ldm_tutorial.first_stage import CodePrior
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 
 STATES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -17,7 +18,7 @@ STATES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0"
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw pictures with a diffusion model: from captions, from attributes, or from noise alone."""
+    """Draw pictures: from captions, from attributes, or from noise alone."""
 
     checkpoint: Checkpoint
     """a bundled checkpoint (peeps-ldm, celeba64-ldm) or the folder of a run"""
@@ -35,6 +36,12 @@ class Sample:
     """picture i comes from the noise of seed + i: the same seed, the same pictures"""
     eta: float = 0.0
     """fresh noise at every step: 0 is none (DDIM), 1 as much as DDPM adds"""
+    temperature: float = 1.0
+    """for a prior over codes: below 1 likely codes become likelier"""
+    top_k: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """for a prior over codes: choose among so many of the likeliest"""
+    top_p: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
+    """for a prior over codes: choose among the fewest that together have this probability"""
     out: Path = Path("outputs/samples.png")
     """a .png file for one grid, or a folder for one file an image"""
     batch_size: int = 64
@@ -48,19 +55,22 @@ def main(arguments: list[str]) -> None:
     if options.n is not None:
         at_least("n", options.n)
     at_least("batch-size", options.batch_size)
-    model = load(options.checkpoint, options.device, (LatentDiffusion,), "sample")
+    model = load(options.checkpoint, options.device, (LatentDiffusion, CodePrior), "sample")
     wishes = requests(model, options.checkpoint, prompts, options.attributes)
     each = options.n or (4 if prompts else 16)
     repeated = None if wishes is None else [wish for wish in wishes for _ in range(each)]
     n = each if repeated is None else len(repeated)
-    chosen = {name: getattr(options, name) for name in ("steps", "guidance_scale", "seed", "eta")}
-    images = draw(model, repeated, n, options.batch_size, progress(), **chosen)
-    record = asdict(options) | {
-        "prompt": prompts,
-        "n": n,
-        "sampler": "DDIM, trailing",
-        "out": str(options.out),
-    }
+    if isinstance(model, CodePrior):
+        sampler, chosen = (
+            "codes, one after the other",
+            ("seed", "batch_size", "temperature", "top_k", "top_p"),
+        )
+        images = model.sample(n, **{name: getattr(options, name) for name in chosen}).cpu()
+    else:
+        sampler, chosen = "DDIM, trailing", ("steps", "guidance_scale", "seed", "eta")
+        chosen = {name: getattr(options, name) for name in chosen}
+        images = draw(model, repeated, n, options.batch_size, progress(), **chosen)
+    record = asdict(options) | {"prompt": prompts, "n": n, "sampler": sampler, "out": str(options.out)}
     save(images, options.out, each if len(prompts) > 1 else min(each, 8), record)
     for row, prompt in enumerate(prompts if len(prompts) > 1 else (), 1):
         print(f"row {row}: {prompt}")
@@ -68,13 +78,13 @@ def main(arguments: list[str]) -> None:
 
 
 def requests(
-    model: LatentDiffusion, name: str, prompts: list[str], attributes: tuple[str, ...]
+    model: LatentDiffusion | CodePrior, name: str, prompts: list[str], attributes: tuple[str, ...]
 ) -> list | None:
     """What to draw, in the form that the model's conditioner reads; None for no wish.
 
     Raises ValueError where the model reads another form. Warns of words that it doesn't know.
     """
-    conditioner = model.conditioner
+    conditioner = getattr(model, "conditioner", None)
     if prompts and attributes:
         raise ValueError("give --prompt or --attributes, not both: a model reads one of them")
     if prompts and not isinstance(conditioner, CaptionConditioner):

@@ -16,6 +16,7 @@ from ldm_tutorial.commands.common import parse
 from ldm_tutorial.first_stage import KLConfig, PlainConfig, VQConfig
 from ldm_tutorial.recipes import all_recipes
 from ldm_tutorial.training import (
+    CodePriorRecipe,
     FirstStageRecipe,
     Interrupted,
     LatentDiffusionRecipe,
@@ -44,6 +45,17 @@ class FirstStageOptions(FirstStageRecipe):
     name: Suppress[str]
     about: Suppress[str]
     first_stage: AvoidSubcommands[KLConfig | VQConfig | PlainConfig]
+    training: Annotated[TrainingConfig, arg(name="")]
+    run: Path | None = None
+    """folder for checkpoints, log and pictures; default: outputs/RECIPE"""
+    resume: bool = False
+    """go on from the newest state in the run's folder; give the same fields again"""
+
+
+@dataclass(frozen=True)
+class CodePriorOptions(CodePriorRecipe):
+    name: Suppress[str]
+    about: Suppress[str]
     training: Annotated[TrainingConfig, arg(name="")]
     run: Path | None = None
     """folder for checkpoints, log and pictures; default: outputs/RECIPE"""
@@ -106,7 +118,11 @@ def find(name: str, recipes: dict[str, Recipe]) -> Recipe:
 def options_of(recipe: Recipe, arguments: list[str]) -> tuple[Recipe, Path, bool]:
     """The recipe with what the command line changes about it, the run's folder, and whether to resume."""
     own = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-    options = FirstStageOptions if isinstance(recipe, FirstStageRecipe) else LatentDiffusionOptions
+    options = {
+        FirstStageRecipe: FirstStageOptions,
+        LatentDiffusionRecipe: LatentDiffusionOptions,
+        CodePriorRecipe: CodePriorOptions,
+    }[type(recipe)]
     about = f"Train {recipe.name}: {recipe.about}."
     chosen = parse(options, f"train {recipe.name}", arguments, default=options(**own), description=about)
     changed = type(recipe)(**{name: getattr(chosen, name) for name in own})

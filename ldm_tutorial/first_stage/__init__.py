@@ -15,11 +15,13 @@ from ldm_tutorial.first_stage.losses import (
 from ldm_tutorial.first_stage.nearest import nearest_code
 from ldm_tutorial.first_stage.perceptual import LPIPS, PerceptualLoss
 from ldm_tutorial.first_stage.plain import PlainAutoencoder, PlainConfig
+from ldm_tutorial.first_stage.prior import CodePrior, PriorConfig
 from ldm_tutorial.first_stage.protocol import FirstStage
 from ldm_tutorial.first_stage.vq import VQAutoencoder, VQConfig
 
 __all__ = [
     "LPIPS",
+    "CodePrior",
     "Codebook",
     "DiagonalGaussian",
     "FirstStage",
@@ -30,6 +32,7 @@ __all__ = [
     "PerceptualLoss",
     "PlainAutoencoder",
     "PlainConfig",
+    "PriorConfig",
     "Quantised",
     "VQAutoencoder",
     "VQConfig",

@@ -6,13 +6,14 @@ from ldm_tutorial.metrics.attributes import (
     AttributeClassifierConfig,
     attribute_accuracy,
 )
-from ldm_tutorial.metrics.reconstruction import psnr, ssim
+from ldm_tutorial.metrics.reconstruction import perceptual_distance, psnr, ssim
 
 __all__ = [
     "AttributeAccuracy",
     "AttributeClassifier",
     "AttributeClassifierConfig",
     "attribute_accuracy",
+    "perceptual_distance",
     "psnr",
     "ssim",
 ]

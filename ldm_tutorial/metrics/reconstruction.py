@@ -1,8 +1,10 @@
-"""How close a picture is to the one it should be: PSNR and SSIM, one number an image."""
+"""How close a picture is to the one it should be: PSNR, SSIM and perceptual distance, one number an image."""
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from ldm_tutorial.first_stage import PerceptualLoss
 
 SPAN = 2.0  # from the darkest to the brightest value of images in [-1, 1]
 
@@ -38,6 +40,18 @@ def ssim(images: Tensor, references: Tensor, window: int = 11, sigma: float = 1.
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (variances + c2)
     return (luminance * structure).flatten(1).mean(1)
+
+
+@torch.no_grad()
+def perceptual_distance(images: Tensor, references: Tensor, network: nn.Module | None = None) -> Tensor:
+    """How different images look to a network that knows photographs, 0 for equal ones: float32 (B,).
+
+    Both (B, 3, H, W) in [-1, 1]. `network`: a PerceptualLoss (default: a new one) or LPIPS, whose figures
+    are others. Raises ValueError where the shapes differ.
+    """
+    check(images, references)
+    network = network or PerceptualLoss().to(images.device)
+    return network(images.float(), references.float())
 
 
 def blur(x: Tensor, window: int, sigma: float) -> Tensor:

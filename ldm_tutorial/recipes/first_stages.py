@@ -15,7 +15,7 @@ SMALL_KL = KLConfig(
 )
 
 SMALL_STAGE = TrainingConfig(
-    steps=6000,
+    steps=9000,
     batch_size=8,  # small: at this budget more steps are worth more than smoother ones
     learning_rate=8e-4,  # far above the paper's 4.5e-6, for a network 50 times smaller
     warmup=200,
@@ -28,10 +28,8 @@ PEEPS_KL_F4 = FirstStageRecipe(
     name="peeps-kl-f4",
     about="KL autoencoder of the bundled portraits, f = 4",
     data=DataConfig("peeps"),
-    first_stage=replace(
-        SMALL_KL, channels=32
-    ),  # flat colours and outlines need fewer channels than skin and hair
-    training=replace(SMALL_STAGE, steps=3500),  # drawings are learned in half the time of photographs
+    first_stage=SMALL_KL,  # 32 channels are twice as fast, and 3 dB behind after 3,000 steps
+    training=replace(SMALL_STAGE, steps=5000),
 )
 
 # The downsampling study: more latent channels only where the paper has them.

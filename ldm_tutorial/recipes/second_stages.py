@@ -1,7 +1,9 @@
 """Generative models that train in hours on two CPU cores, in the latents of first_stages.py or on pixels."""
 
+from dataclasses import replace
+
 from ldm_tutorial.latent_diffusion import ScheduleConfig
-from ldm_tutorial.training import DataConfig, LatentDiffusionRecipe, TrainingConfig
+from ldm_tutorial.training import CodePriorRecipe, DataConfig, LatentDiffusionRecipe, TrainingConfig
 from ldm_tutorial.unet import UNetConfig
 
 SMALL_UNET = UNetConfig(
@@ -18,12 +20,12 @@ SMALL_UNET = UNetConfig(
 )
 
 SMALL_DIFFUSION = TrainingConfig(
-    steps=4500,
+    steps=9000,
     batch_size=16,
     learning_rate=8e-4,  # eight times the paper's, for a network 70 times smaller
     warmup=300,
     decay="cosine",
-    ema_decay=0.998,  # an average over about 500 steps, a ninth of the run
+    ema_decay=0.998,  # an average over about 500 steps: the end of the run, when the learning rate is low
     weight_decay=0.01,
     checkpoint_every=500,
 )
@@ -53,6 +55,25 @@ PEEPS_PIXEL = LatentDiffusionRecipe(
     training=SMALL_DIFFUSION,
 )
 
+PEEPS_PRIOR_F4 = CodePriorRecipe(
+    name="peeps-prior-f4",
+    about="portraits written code by code: a transformer over the codes of peeps-vq-f4",
+    data=DataConfig("peeps", flip=True),  # it has most parameters for its data of all recipes here
+    first_stage="peeps-vq-f4",
+    training=TrainingConfig(
+        steps=2000,
+        batch_size=16,
+        learning_rate=1e-3,
+        warmup=100,
+        decay="cosine",
+        betas=(0.9, 0.95),  # as in VQ-GAN
+        weight_decay=0.01,
+        ema_decay=0.99,
+        device="cpu",
+        strip_every=500,
+    ),
+)
+
 CELEBA64_LDM = LatentDiffusionRecipe(
     name="celeba64-ldm",
     about="faces from 40 attributes, in the latents of celeba64-kl-f4",
@@ -62,5 +83,5 @@ CELEBA64_LDM = LatentDiffusionRecipe(
     condition="attributes",  # three quarters of the images have none: they train the null condition
     drop_rate=0.1,
     prediction="v",
-    training=SMALL_DIFFUSION,
+    training=replace(SMALL_DIFFUSION, steps=6500),
 )

@@ -8,11 +8,19 @@ from ldm_tutorial.training.first_stage_objective import FirstStageObjective
 from ldm_tutorial.training.health import NonFiniteError
 from ldm_tutorial.training.latent_cache import cached_latents
 from ldm_tutorial.training.loop import Interrupted, train
-from ldm_tutorial.training.recipe import DataConfig, FirstStageRecipe, LatentDiffusionRecipe, Recipe
+from ldm_tutorial.training.prior_objective import PriorObjective
+from ldm_tutorial.training.recipe import (
+    CodePriorRecipe,
+    DataConfig,
+    FirstStageRecipe,
+    LatentDiffusionRecipe,
+    Recipe,
+)
 from ldm_tutorial.training.start import run_recipe
 
 __all__ = [
     "EMA",
+    "CodePriorRecipe",
     "DataConfig",
     "DiffusionObjective",
     "FirstStageObjective",
@@ -20,6 +28,7 @@ __all__ = [
     "Interrupted",
     "LatentDiffusionRecipe",
     "NonFiniteError",
+    "PriorObjective",
     "Recipe",
     "TrainingConfig",
     "cached_latents",

@@ -17,10 +17,12 @@ from torch import nn
 from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig
 from ldm_tutorial.data import bundled
 from ldm_tutorial.first_stage import (
+    CodePrior,
     KLAutoencoder,
     KLConfig,
     PlainAutoencoder,
     PlainConfig,
+    PriorConfig,
     VQAutoencoder,
     VQConfig,
 )
@@ -33,6 +35,7 @@ MODELS = {
     KLConfig: KLAutoencoder,
     PlainConfig: PlainAutoencoder,
     VQConfig: VQAutoencoder,
+    PriorConfig: CodePrior,
     LatentDiffusionConfig: LatentDiffusion,
     AttributeClassifierConfig: AttributeClassifier,
 }

@@ -95,4 +95,21 @@ class LatentDiffusionRecipe:
     """weigh the squared error by noise level (Hang et al. 2023, who take 5); None weighs all alike"""
 
 
-Recipe = FirstStageRecipe | LatentDiffusionRecipe
+@dataclass(frozen=True)
+class CodePriorRecipe:
+    """How to train a transformer over the codes of a VQ first stage."""
+
+    name: str
+    about: str
+    data: DataConfig
+    first_stage: str
+    """checkpoint of a VQ first stage: a bundled name or a folder"""
+    training: TrainingConfig
+    dim: int = 192
+    """channels of a token"""
+    depth: int = 4
+    """transformer blocks"""
+    heads: int = 6
+
+
+Recipe = FirstStageRecipe | LatentDiffusionRecipe | CodePriorRecipe

@@ -9,7 +9,14 @@ import torch
 
 from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig, build_vocabulary
 from ldm_tutorial.data import open_images, to_float
-from ldm_tutorial.first_stage import LPIPS, PatchDiscriminator, PerceptualLoss
+from ldm_tutorial.first_stage import (
+    LPIPS,
+    CodePrior,
+    PatchDiscriminator,
+    PerceptualLoss,
+    PriorConfig,
+    VQAutoencoder,
+)
 from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig, build_first_stage
 from ldm_tutorial.training.atomic import atomic_file
 from ldm_tutorial.training.checkpoint import load_checkpoint, save_checkpoint, to_json
@@ -17,7 +24,14 @@ from ldm_tutorial.training.diffusion_objective import DiffusionObjective
 from ldm_tutorial.training.first_stage_objective import FirstStageObjective
 from ldm_tutorial.training.latent_cache import cached_latents
 from ldm_tutorial.training.loop import train
-from ldm_tutorial.training.recipe import DataConfig, FirstStageRecipe, LatentDiffusionRecipe, Recipe
+from ldm_tutorial.training.prior_objective import PriorObjective
+from ldm_tutorial.training.recipe import (
+    CodePriorRecipe,
+    DataConfig,
+    FirstStageRecipe,
+    LatentDiffusionRecipe,
+    Recipe,
+)
 
 MEMORY = 4 << 30  # bytes of decoded pixels that are held; larger sets are decoded as they are needed
 SCALE_IMAGES = 4096  # from which the latents' mean and std are measured
@@ -35,6 +49,8 @@ def run_recipe(recipe: Recipe, run: Path, resume: bool = False, progress: bool =
     images = open_data(recipe.data, "train")
     if isinstance(recipe, FirstStageRecipe):
         objective = first_stage_objective(recipe, images)
+    elif isinstance(recipe, CodePriorRecipe):
+        objective = prior_objective(recipe, images, run, progress)
     else:
         objective = diffusion_objective(recipe, images, run, progress)
     if int(os.environ.get("RANK", 0)) == 0:
@@ -90,6 +106,23 @@ def weights_to_start_from(recipe: FirstStageRecipe) -> dict[str, torch.Tensor]:
             f"the recipe's {ours.get(name)}"
         )
     return model.state_dict()
+
+
+def prior_objective(recipe: CodePriorRecipe, images, run: Path, progress: bool) -> PriorObjective:
+    first_stage = load_checkpoint(recipe.first_stage)
+    if not isinstance(first_stage, VQAutoencoder):
+        kind = type(first_stage).__name__
+        raise ValueError(
+            f"first_stage {recipe.first_stage} is a {kind}; a prior needs a VQAutoencoder's codes"
+        )
+    check_size(recipe.data.size, first_stage.downsampling)
+    model = CodePrior(
+        PriorConfig(first_stage.config, recipe.data.size, recipe.dim, recipe.depth, recipe.heads)
+    )
+    model.first_stage.load_state_dict(first_stage.state_dict())
+    latents = cached_latents(first_stage, images, run.parent / "latents", progress=progress)
+    codes = [first_stage.quantise(part.float()).codes.int() for part in latents.split(256)]
+    return PriorObjective(model, torch.cat(codes))
 
 
 def diffusion_objective(
