@@ -51,6 +51,9 @@ class FirstStageOptions(FirstStageRecipe):
     resume: bool = False
     """go on from the newest state in the run's folder; give the same fields again"""
 
+    def __post_init__(self):
+        """Fields are checked when the recipe is made of them, where an error is one sentence."""
+
 
 @dataclass(frozen=True)
 class CodePriorOptions(CodePriorRecipe):
