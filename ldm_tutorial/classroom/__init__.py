@@ -10,6 +10,7 @@ from ldm_tutorial.classroom.exercises import Exercise, Mistake, check
 from ldm_tutorial.classroom.gate import GateNotPassedError, gate
 from ldm_tutorial.classroom.machine import best_device, check_machine
 from ldm_tutorial.classroom.pictures import grid, maps, rows, strip
+from ldm_tutorial.classroom.plane import paths, scatter
 from ldm_tutorial.classroom.progress import Live, say_live
 from ldm_tutorial.classroom.source import show_source
 from ldm_tutorial.classroom.style import COLOURS, Picture
@@ -35,8 +36,10 @@ __all__ = [
     "gate",
     "grid",
     "maps",
+    "paths",
     "rows",
     "say_live",
+    "scatter",
     "show_card",
     "show_source",
     "strip",

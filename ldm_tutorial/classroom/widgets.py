@@ -11,17 +11,24 @@ from PIL import Image
 from ldm_tutorial.classroom.style import Picture
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+FRAME = 400  # milliseconds that an animation shows a picture; drawing one takes about half of that
 WIDEST = 1100  # pixels: pictures that together are wider stand below each other
 
 
 def explore(
-    draw: Callable[..., Picture], values: Sequence, label: str, start=None, twin: Sequence | None = None
+    draw: Callable[..., Picture],
+    values: Sequence,
+    label: str,
+    start=None,
+    twin: Sequence | None = None,
+    play: bool = False,
 ):
     """Show a slider over `values` that redraws `draw(value)`, and below it that drawing at the `twin` values.
 
     draw should be quick: prepare what is slow (samples, say) before, in a dictionary by value. What was drawn
     once is kept. By default the slider starts in the middle, and the static figure shows the first, the
     middle and the last value. The stored page holds only that figure; the slider lives where a kernel runs.
+    play: puts a play button before the slider, which moves it through the values: an animation.
     """
     values = list(values)
     middle = values[len(values) // 2]
@@ -32,12 +39,14 @@ def explore(
             if value not in values:
                 raise ValueError(f"{name} {value!r} is not one of the slider's values {values}")
     draw = functools.cache(draw)
-    show_live(slider(draw, values, label, start))
+    show_live(slider(draw, values, label, start, play))
     display(stacked([draw(value) for value in twin]))
 
 
-def slider(draw: Callable[..., Picture], values: Sequence, label: str, start) -> ipywidgets.Widget:
-    """A labelled slider with the picture it moves; the arrow keys move it too."""
+def slider(
+    draw: Callable[..., Picture], values: Sequence, label: str, start, play: bool = False
+) -> ipywidgets.Widget:
+    """A labelled slider with the picture it moves; the arrow keys move it too, and a play button if asked."""
     handle = ipywidgets.SelectionSlider(
         options=[(str(value), value) for value in values],
         value=start,
@@ -51,6 +60,10 @@ def slider(draw: Callable[..., Picture], values: Sequence, label: str, start) ->
         image.value = draw(change["new"]).png
 
     handle.observe(redraw, names="value")
+    if play:
+        button = ipywidgets.Play(max=len(values) - 1, value=handle.index, interval=FRAME)
+        ipywidgets.link((button, "value"), (handle, "index"))
+        handle = ipywidgets.HBox([button, handle])
     return ipywidgets.VBox([handle, image], layout=ipywidgets.Layout(align_items="flex-start"))
 
 
