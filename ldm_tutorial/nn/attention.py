@@ -27,12 +27,16 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         if self.is_cross:
-            q = rearrange(self.to_q(x), "b n (h d) -> b h n d", h=self.heads)
-            k, v = rearrange(self.to_kv(context), "b m (two h d) -> two b h m d", two=2, h=self.heads)
+            q = rearrange(self.to_q(x), "b n (h d) -> b n h d", h=self.heads)
+            k, v = rearrange(self.to_kv(context), "b m (two h d) -> b m two h d", two=2, h=self.heads).unbind(
+                2
+            )
         else:
-            q, k, v = rearrange(self.to_qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
+            qkv = rearrange(self.to_qkv(x), "b n (three h d) -> b n three h d", three=3, h=self.heads)
+            q, k, v = qkv.unbind(2)  # before the heads move, or the backward pass would copy them twice
         if mask is not None:
             mask = rearrange(mask, "b m -> b 1 1 m")  # the same for every head and every query
+        q, k, v = (rearrange(each, "b n h d -> b h n d") for each in (q, k, v))
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.to_out(rearrange(out, "b h n d -> b n (h d)"))
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ldm_tutorial.nn import fitting_groups
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -14,6 +16,10 @@ class UNetConfig:
     `norm_groups`: groups of every normalisation; None is 32 as in the paper, fewer in narrow networks: groups
     of one channel would take away what the time has added.
     `context_dim`: the width of the context tokens; None is a network without cross-attention.
+    `use_scale_shift_norm`: the time scales and shifts the normalised features (Nichol & Dhariwal 2021) in
+    place of being added to them. `resblock_updown`: the resolution changes inside a residual block in place
+    of a convolution (Dhariwal & Nichol 2021, section 3).
+    `added_dim`: the width of a vector (of a class, a text) that is added to the time's; None is no vector.
     """
 
     in_channels: int = 4
@@ -29,6 +35,9 @@ class UNetConfig:
     transformer_depth: int = 1
     dropout: float = 0.0
     norm_groups: int | None = None
+    use_scale_shift_norm: bool = False
+    resblock_updown: bool = False
+    added_dim: int | None = None
 
     def __post_init__(self):
         unknown = sorted(set(self.attention) - set(self.factors))
@@ -44,6 +53,13 @@ class UNetConfig:
             has_attention = factor in self.attention or (self.mid_attention and factor == self.downsampling)
             if has_attention and width % self.heads_at(level):
                 raise ValueError(f"{width} channels can't be shared out to {self.heads_at(level)} heads")
+        deaf = all(fitting_groups(width, self.norm_groups) == width for width in self.widths)
+        if deaf and not self.use_scale_shift_norm:
+            raise ValueError(
+                f"norm_groups {self.norm_groups} makes groups of one channel at every width of {self.widths}, "
+                "whose normalisation takes away what a residual block adds for the time; take fewer groups, or "
+                "use_scale_shift_norm"
+            )
 
     @property
     def factors(self) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ SMALL = UNetConfig(
     channels=16, channel_mult=(1, 2), res_blocks=1, attention=(2,), head_channels=8, context_dim=6
 )
 PLAIN = dataclasses.replace(SMALL, context_dim=None)
+ADM = dataclasses.replace(SMALL, use_scale_shift_norm=True, resblock_updown=True)
 
 
 def build(config=SMALL, seed=0):
@@ -45,16 +46,17 @@ def test_padding_tokens_change_nothing():
     assert (unet(z, t, padded, mask) - expected).abs().max() < 1e-6 * max(1, expected.abs().max())
 
 
+@pytest.mark.parametrize("config", [SMALL, ADM])
 @torch.no_grad()
-def test_time_and_context_matter():
-    unet = build()
+def test_time_and_context_matter(config):
+    unet = build(config)
     z, t, context = inputs()
     out = unet(z, t, context)
     for what, other in (("t", unet(z, t // 2, context)), ("context", unet(z, t, -context))):
         assert (other - out).abs().max() > 1e-3, f"another {what} should give another prediction"
 
 
-@pytest.mark.parametrize("config", [SMALL, PLAIN])
+@pytest.mark.parametrize("config", [SMALL, PLAIN, ADM])
 @torch.no_grad()
 def test_images_do_not_depend_on_their_batch_mates(config):
     unet = build(config)
@@ -75,9 +77,10 @@ def test_one_timestep_serves_the_batch():
     assert torch.equal(unet(z, torch.tensor([7]), context), expected)
 
 
+@pytest.mark.parametrize("config", [SMALL, ADM])
 @torch.no_grad()
-def test_channels_last_changes_the_speed_only():
-    unet = build()
+def test_channels_last_changes_the_speed_only(config):
+    unet = build(config)
     z, t, context = inputs()
     expected = unet(z, t, context)
     out = unet.to(memory_format=torch.channels_last)(z, t, context)
@@ -96,7 +99,7 @@ def test_bfloat16_is_near_float32():
 
 
 @pytest.mark.parametrize(
-    "config", [SMALL, PLAIN, dataclasses.replace(SMALL, transformer_depth=2, heads=(1, 4))]
+    "config", [SMALL, PLAIN, ADM, dataclasses.replace(SMALL, transformer_depth=2, heads=(1, 4))]
 )
 def test_every_parameter_learns(config):
     unet = build(config)
@@ -104,6 +107,39 @@ def test_every_parameter_learns(config):
     unet(z, t, context if config.context_dim else None).square().sum().backward()
     idle = [name for name, p in unet.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not idle, f"these parameters get no gradient: {idle}"
+
+
+def test_gradients_do_not_depend_on_the_layout():
+    """In channels_last some layers take their gradients another way."""
+    z, t, context = inputs()
+    grads = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        unet = build().to(memory_format=layout)
+        unet(z, t, context).square().sum().backward()
+        grads.append({name: p.grad for name, p in unet.named_parameters()})
+    for name, expected in grads[0].items():
+        torch.testing.assert_close(
+            grads[1][name], expected, atol=1e-4, rtol=1e-3, msg=lambda m, n=name: n + m
+        )
+
+
+@torch.no_grad()
+def test_an_added_vector_is_added_to_the_time():
+    unet = build(dataclasses.replace(SMALL, added_dim=3))
+    z, t, context = inputs()
+    vector = torch.randn(3, 3)
+    out = unet(z, t, context, added=vector)
+    assert (unet(z, t, context, added=-vector) - out).abs().max() > 1e-3, "the vector should matter"
+    other = unet.time(t) + unet.added(vector)
+    unet.time.register_forward_hook(lambda *_: other)
+    unet.added.register_forward_hook(lambda *_: torch.zeros_like(other))
+    torch.testing.assert_close(unet(z, t, context, added=vector), out)
+
+
+def test_resampling_in_residual_blocks_has_no_other_resampling():
+    names = set(dict(UNet(ADM).named_parameters()))
+    assert "down.0.resample.conv1.weight" in names and "up.0.resample.time_proj.weight" in names
+    assert "down.0.resample.conv.weight" not in names
 
 
 def test_dropout_only_in_training():
@@ -153,12 +189,21 @@ def test_the_papers_networks_at_full_size(name):
             {"mask": torch.ones(3, 4).bool()},
             r"mask must have the shape \(3, 5\) of the context's tokens, got \(3, 4\)",
         ),
+        ({"added": torch.zeros(3, 2)}, r"added must be left out for this U-Net, got \(3, 2\)"),
     ],
 )
 def test_inputs_that_do_not_fit(change, message):
     z, t, context = inputs()
     with pytest.raises(ValueError, match=message):
         UNet(SMALL)(**({"z": z, "t": t, "context": context} | change))
+
+
+@pytest.mark.parametrize("added", [None, torch.zeros(2, 5), torch.zeros(3, 4)])
+def test_added_vectors_that_do_not_fit(added):
+    z, t, context = inputs()
+    got = "nothing" if added is None else rf"\({len(added)}, {added.shape[1]}\)"
+    with pytest.raises(ValueError, match=rf"added must be \(3, 5\) for this U-Net, got {got}"):
+        UNet(dataclasses.replace(SMALL, added_dim=5))(z, t, context, added=added)
 
 
 def test_context_for_a_network_without():
@@ -173,9 +218,16 @@ def test_context_for_a_network_without():
         ({"attention": (4,)}, r"attention at downsampling factors \[4\].*\(1, 2\)"),
         ({"head_channels": None}, "heads and head_channels are both None"),
         ({"heads": 5}, "32 channels can't be shared out to 5 heads"),
+        ({"norm_groups": 32}, r"norm_groups 32 makes groups of one channel at every width of \(16, 32\)"),
         ({"heads": (1, 2, 4)}, r"heads \(1, 2, 4\) must be one number, or one for each of \(1, 2\)"),
     ],
 )
 def test_configs_that_do_not_fit(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(SMALL, **change)
+
+
+def test_groups_of_one_channel_are_fine_where_the_time_comes_after_the_norm():
+    config = dataclasses.replace(SMALL, norm_groups=32, use_scale_shift_norm=True)
+    unet, (z, t, context) = build(config), inputs()
+    assert (unet(z, t, context) - unet(z, t // 2, context)).abs().max() > 1e-3
