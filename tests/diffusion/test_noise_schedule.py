@@ -3,8 +3,15 @@ import math
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr as theirs_rescale
 
-from ldm_tutorial.diffusion import PREDICTIONS, SCHEDULES, NoiseSchedule, noise_schedule
+from ldm_tutorial.diffusion import (
+    PREDICTIONS,
+    SCHEDULES,
+    NoiseSchedule,
+    noise_schedule,
+    rescale_zero_terminal_snr,
+)
 
 THEIR_NAMES = {"linear": "linear", "scaled_linear": "scaled_linear", "cosine": "squaredcos_cap_v2"}
 
@@ -116,6 +123,10 @@ def test_unknown_names_list_the_known_ones():
 def test_impossible_betas_are_refused():
     with pytest.raises(ValueError, match=r"betas run from 0 to 0\.5; each must lie strictly between 0 and 1"):
         NoiseSchedule(torch.tensor([0.0, 0.5]))
+    with pytest.raises(ValueError, match=r"betas run from 0\.5 to 1; each must lie strictly between 0 and 1"):
+        NoiseSchedule(torch.tensor([1.0, 0.5]))
+    with pytest.raises(ValueError, match="betas run from 1 to 1"):
+        NoiseSchedule(torch.tensor([1.0]))
     with pytest.raises(ValueError, match="betas run from nan to nan"):
         NoiseSchedule(torch.tensor([0.5, float("nan")]))
     with pytest.raises(ValueError, match=r"betas has shape \(2, 2\)"):
@@ -128,3 +139,25 @@ def test_impossible_betas_are_refused():
 
 def test_its_repr_is_one_line():
     assert repr(NoiseSchedule.linear()) == "NoiseSchedule(T=1000, betas 0.0001 to 0.02)"
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("T", [1000, 50, 2])
+def test_zero_terminal_snr_is_that_of_diffusers(name, T):
+    schedule = noise_schedule(name, T)
+    ours, theirs = rescale_zero_terminal_snr(schedule), theirs_rescale(schedule.betas.clone())
+    torch.testing.assert_close(ours.betas, theirs, rtol=1e-9, atol=1e-12)
+    assert ours.alphas_cumprod[-1] == 0 and ours.snr[-1] == 0 and ours.log_snr[-1] == -math.inf
+    assert float(ours.alphas_cumprod[0]) == pytest.approx(float(schedule.alphas_cumprod[0]))
+    assert (ours.alphas_cumprod.diff() < 0).all()
+    z, noise = torch.randn(2, 3, 4)
+    last = torch.full((3,), T - 1)
+    assert torch.equal(ours.add_noise(z, noise, last), noise), "the last step keeps nothing of the image"
+    torch.testing.assert_close(ours.target(z, noise, last, "v"), -z)
+
+
+def test_zero_terminal_snr_needs_two_timesteps():
+    with pytest.raises(
+        ValueError, match="T is 1; zero terminal SNR needs a schedule of at least 2 timesteps"
+    ):
+        rescale_zero_terminal_snr(NoiseSchedule.linear(1))

@@ -1,6 +1,7 @@
 """What must hold of every sampler, whatever it is compared with."""
 
 import inspect
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,12 +9,20 @@ import torch
 from ldm_tutorial.diffusion import (
     DDIM,
     DDPM,
+    PLMS,
     PREDICTIONS,
     SCHEDULES,
+    DPMSolverPP2M,
+    Euler,
+    EulerAncestral,
+    Heun,
     NoiseSchedule,
+    Sampler,
     State,
     gaussian_denoiser,
     noise_schedule,
+    points_denoiser,
+    rescale_zero_terminal_snr,
     seeded_generators,
     seeded_noise,
 )
@@ -23,14 +32,28 @@ MEAN = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 COVARIANCE = torch.tensor([[1.0, 0.6, 0.0], [0.6, 0.8, -0.2], [0.0, -0.2, 0.1]], dtype=torch.float64)
 
 
-def samplers(**options):
+SOLVERS = (Euler, Heun, PLMS, DPMSolverPP2M)
+
+
+def samplers(schedule=SCHEDULE, steps=5, **options) -> list[Sampler]:
     return [
-        DDIM(SCHEDULE, 5, **options),
-        DDIM(SCHEDULE, 5, eta=0.5, **options),
-        DDIM(SCHEDULE, 5, eta=1.0, **options),
-        DDPM(SCHEDULE, 5, **options),
-        DDPM(SCHEDULE, 5, "upper", **options),
+        DDIM(schedule, steps, **options),
+        DDIM(schedule, steps, eta=0.5, **options),
+        DDIM(schedule, steps, eta=1.0, **options),
+        DDPM(schedule, steps, **options),
+        DDPM(schedule, steps, "upper", **options),
+        EulerAncestral(schedule, steps, **options),
+        *(solver(schedule, steps, **options) for solver in SOLVERS),
     ]
+
+
+def name_of(sampler):
+    own = [getattr(sampler, name) for name in ("eta", "variance") if hasattr(sampler, name)]
+    return "-".join(map(str, [type(sampler).__name__, *own, sampler.spacing]))
+
+
+def draws_noise(sampler):
+    return isinstance(sampler, DDPM | EulerAncestral) or getattr(sampler, "eta", 0) > 0
 
 
 def fake_denoiser(z_t, t, _condition=None):
@@ -49,8 +72,8 @@ def noisy_gaussian(schedule, t, draws):
 
 
 def law_of(sampler, denoise):
-    """Mean and covariance of its result, without sampling: DDIM is affine for a Gaussian, so that what
-    becomes of 0 and of the unit vectors tells them."""
+    """Mean and covariance of its result, without sampling: what draws no noise is affine for a Gaussian, so
+    that what becomes of 0 and of the unit vectors tells them."""
     basis = torch.cat([torch.zeros(1, 3), torch.eye(3)]).double()
     at_zero, *columns = sampler.sample(denoise, noisy_gaussian(sampler.schedule, sampler.timesteps[0], basis))
     linear = torch.stack(columns) - at_zero
@@ -65,6 +88,18 @@ def test_ddim_with_many_steps_recovers_a_gaussian(name, prediction):
     mean, covariance = law_of(DDIM(schedule, 500, spacing="trailing", prediction=prediction), denoise)
     torch.testing.assert_close(mean, MEAN, rtol=0, atol=1e-6)
     torch.testing.assert_close(covariance, COVARIANCE, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("spacing", ["linspace", "karras"])
+def test_solvers_recover_a_gaussian(solver, prediction, spacing):
+    schedule = NoiseSchedule.linear()
+    denoise = gaussian_denoiser(schedule, MEAN, COVARIANCE, prediction)
+    mean, covariance = law_of(solver(schedule, 100, spacing, prediction), denoise)
+    torch.testing.assert_close(mean, MEAN, rtol=0, atol=1e-3)
+    first_order = solver is Euler
+    torch.testing.assert_close(covariance, COVARIANCE, rtol=0, atol=0.06 if first_order else 0.01)
 
 
 def test_ddim_converges_to_the_gaussian():
@@ -85,8 +120,9 @@ def test_ddim_converges_to_the_gaussian():
         DDIM(NoiseSchedule.linear(), 200, eta=1.0, spacing="trailing"),
         DDPM(NoiseSchedule.linear(), 200, spacing="trailing"),
         DDPM(NoiseSchedule.linear(), 200, "upper", spacing="trailing"),
+        EulerAncestral(NoiseSchedule.linear(), 200, spacing="trailing"),
     ],
-    ids=["ddim-eta-1", "ddpm-lower", "ddpm-upper"],
+    ids=["ddim-eta-1", "ddpm-lower", "ddpm-upper", "euler-ancestral"],
 )
 def test_stochastic_samplers_recover_a_gaussian(sampler):
     draws = torch.randn(20_000, 3, dtype=torch.float64, generator=seed())
@@ -104,7 +140,7 @@ def test_ddim_with_eta_1_is_ddpm_with_the_lower_variance():
         torch.testing.assert_close(ddim, ddpm, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("sampler", samplers(), ids=repr)
+@pytest.mark.parametrize("sampler", samplers(), ids=name_of)
 def test_states(sampler):
     assert inspect.isgenerator(sampler(fake_denoiser, torch.zeros(1, 2), generator=seed()))
     asked = []
@@ -119,14 +155,15 @@ def test_states(sampler):
     copy = noise.clone()
     states = list(sampler(denoise, noise, "as it is", seed(1)))
     assert all(isinstance(state, State) for state in states)
-    assert asked == sampler.timesteps == [800, 600, 400, 200, 0]
+    assert list(dict.fromkeys(asked)) == sampler.timesteps == [800, 600, 400, 200, 0]
+    assert len(asked) == {Heun: 9, PLMS: 6}.get(type(sampler), 5)
     assert [state.t for state in states] == [600, 400, 200, 0, -1], "t is the noise level z has now"
     assert [state.step for state in states] == [1, 2, 3, 4, 5]
     assert torch.equal(states[-1].z, sampler.sample(denoise, noise, "as it is", seed(1)))
     assert torch.equal(noise, copy), "the noise handed in must stay as it was"
 
 
-@pytest.mark.parametrize("sampler", samplers() + samplers(spacing="trailing"), ids=repr)
+@pytest.mark.parametrize("sampler", samplers() + samplers(spacing="trailing"), ids=name_of)
 def test_no_noise_is_added_at_the_last_step(sampler):
     noise = torch.randn(4, 3, 8, 8, generator=seed())
     results = []
@@ -140,7 +177,7 @@ def test_no_noise_is_added_at_the_last_step(sampler):
     torch.testing.assert_close(state.z, state.x0, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("sampler", samplers(), ids=repr)
+@pytest.mark.parametrize("sampler", samplers(), ids=name_of)
 def test_an_image_does_not_depend_on_its_batch(sampler):
     def sample(n, first):
         noise = seeded_noise((n, 3, 8, 8), first)
@@ -151,21 +188,92 @@ def test_an_image_does_not_depend_on_its_batch(sampler):
     assert torch.equal(together, one_by_one)
 
 
-@pytest.mark.parametrize("sampler", samplers(), ids=repr)
+@pytest.mark.parametrize("sampler", samplers(), ids=name_of)
 def test_same_seed_same_bits_other_seed_other_image(sampler):
     noise = torch.randn(2, 3, 4, 4, generator=seed())
     first, again, other = (sampler.sample(fake_denoiser, noise, generator=seed(s)) for s in (1, 1, 2))
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == (getattr(sampler, "eta", 1) == 0)
+    assert torch.equal(first, other) != draws_noise(sampler)
 
 
-def test_only_deterministic_ddim_does_without_a_generator():
+@pytest.mark.parametrize("sampler", samplers(), ids=name_of)
+def test_only_what_draws_noise_needs_a_generator(sampler):
     noise = torch.randn(1, 3, 4, 4, generator=seed())
-    DDIM(SCHEDULE, 3).sample(fake_denoiser, noise)
-    for sampler in (DDIM(SCHEDULE, 3, eta=0.1), DDPM(SCHEDULE, 3)):
+    if draws_noise(sampler):
         with pytest.raises(ValueError, match="generator is None, but noise is to be drawn"):
             sampler.sample(fake_denoiser, noise)
-    DDPM(SCHEDULE, 1).sample(fake_denoiser, noise)
+    else:
+        sampler.sample(fake_denoiser, noise)
+    replace(sampler, steps=1).sample(fake_denoiser, noise)
+
+
+@pytest.mark.parametrize("spacing", ["leading", "karras"])
+@pytest.mark.parametrize("number", range(len(samplers())))
+def test_a_finite_set_of_points_is_found_again(number, spacing):
+    """Every sample ends on one of the points, and each point gets the share that lies on its side."""
+    points = torch.tensor([[1.0, 0.5], [-1.0, -0.5]], dtype=torch.float64)
+    schedule = NoiseSchedule.linear()
+    sampler = samplers(schedule, 40, spacing=spacing)[number]
+    noise = torch.randn(400, 2, dtype=torch.float64, generator=seed())
+    z = sampler.sample(points_denoiser(points, schedule), noise, generator=seed(1))
+    distances = torch.cdist(z, points)
+    missed = distances.min(dim=1).values
+    if isinstance(sampler, PLMS):  # its last step mixes in ε from further away, so it ends near a point
+        missed = missed.quantile(0.9) / 30
+    assert missed.max() < 1e-3, "some sample is none of the points"
+    assert float((distances[:, 0] < 1).double().mean()) == pytest.approx(0.5, abs=0.08)
+    if not draws_noise(sampler):
+        side = (noise @ points[0] > 0).long()
+        assert ((distances[:, 0] < 1).long() == side).all(), "by symmetry no path crosses the middle"
+
+
+def test_first_order_solvers_are_one_and_ancestral_ones_too():
+    """DDIM with eta 0 is Euler's method in σ; DDPM, DDIM with eta 1 and ancestral Euler are one as well."""
+    noise = torch.randn(4, 3, 8, 8, dtype=torch.float64, generator=seed())
+    for spacing in ("trailing", "karras"):
+        ddim = DDIM(SCHEDULE, 20, spacing=spacing).sample(fake_denoiser, noise)
+        euler = Euler(SCHEDULE, 20, spacing).sample(fake_denoiser, noise)
+        torch.testing.assert_close(euler, ddim, rtol=1e-9, atol=1e-9)
+        ddpm = DDPM(SCHEDULE, 20, spacing=spacing).sample(fake_denoiser, noise, generator=seed(1))
+        ancestral = EulerAncestral(SCHEDULE, 20, spacing).sample(fake_denoiser, noise, generator=seed(1))
+        torch.testing.assert_close(ancestral, ddpm, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("prediction", ["x0", "v"])
+def test_sampling_from_pure_noise(prediction):
+    """With zero terminal SNR the first z says nothing, and samplers must find the Gaussian all the same."""
+    schedule = rescale_zero_terminal_snr(NoiseSchedule.scaled_linear())
+    denoise = gaussian_denoiser(schedule, MEAN, COVARIANCE, prediction)
+    noise = torch.randn(2000, 3, dtype=torch.float64, generator=seed())
+    noise = (noise - noise.mean(0)) @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(noise.T))).T
+    options = {"spacing": "trailing", "prediction": prediction}
+    for sampler in (
+        s(schedule, 50, **options) for s in (DDIM, DDPM, Euler, EulerAncestral, Heun, DPMSolverPP2M)
+    ):
+        z = sampler.sample(denoise, noise, generator=seed(1))
+        torch.testing.assert_close(z.mean(0), MEAN, rtol=0, atol=0.06)
+        torch.testing.assert_close(torch.cov(z.T), COVARIANCE, rtol=0, atol=0.12)
+        in_float32 = sampler.sample(denoise_float32(schedule, prediction), noise.float(), generator=seed(1))
+        torch.testing.assert_close(in_float32.double(), z, rtol=0, atol=1e-3)
+
+
+def denoise_float32(schedule, prediction):
+    return gaussian_denoiser(schedule, MEAN.float(), COVARIANCE.float(), prediction)
+
+
+def test_pure_noise_is_refused_where_it_leads_nowhere():
+    schedule = rescale_zero_terminal_snr(NoiseSchedule.linear())
+    with pytest.raises(
+        ValueError, match="prediction is 'epsilon', but at t = 999 this schedule leaves no signal"
+    ):
+        DDIM(schedule, 10, spacing="trailing")
+    with pytest.raises(
+        ValueError, match="at t = 999 this schedule leaves no signal .*, from where PLMS can't"
+    ):
+        PLMS(schedule, 10, spacing="trailing", prediction="v")
+    with pytest.raises(ValueError, match="spacing 'karras' needs a finite largest σ"):
+        DDIM(schedule, 10, spacing="karras", prediction="v")
+    DDIM(schedule, 10, spacing="leading")
 
 
 def test_ddpm_takes_all_timesteps_unless_told_otherwise():
@@ -190,6 +298,8 @@ def test_latents_beyond_one_are_not_clamped_unless_asked():
 def test_bfloat16_follows_float32(prediction):
     noise = torch.randn(2, 4, 8, 8, generator=seed())
     for sampler in samplers(prediction=prediction):
+        if isinstance(sampler, PLMS) and prediction == "x0":
+            continue  # ε = (z - a x0)/s of a fake x0 is in the tens at t = 0, and PLMS extrapolates it
         full = sampler.sample(fake_denoiser, noise, generator=seed(1))
         half = sampler.sample(fake_denoiser, noise.bfloat16(), generator=seed(1))
         assert half.dtype == torch.bfloat16
@@ -200,7 +310,7 @@ def test_bfloat16_follows_float32(prediction):
 def test_one_timestep_is_enough():
     schedule = NoiseSchedule.linear(1)
     z = torch.randn(2, 3, generator=seed())
-    for sampler in (DDIM(schedule, 1), DDPM(schedule)):
+    for sampler in (*samplers(schedule, 1), *samplers(schedule, 1, spacing="karras"), DDPM(schedule)):
         states = list(sampler(lambda z_t, t, c: torch.zeros_like(z_t), z))  # noqa: ARG005
         assert [state.t for state in states] == [-1]
         torch.testing.assert_close(states[0].z, z / (1 - 1e-4) ** 0.5)
@@ -227,8 +337,18 @@ def test_no_gradient_is_recorded_and_the_mode_outside_is_left_alone():
         (lambda: DDIM(SCHEDULE, eta=float("nan")), "eta is nan; "),
         (
             lambda: DDIM(SCHEDULE, spacing="even"),
-            "spacing 'even' is unknown; known are leading, trailing, linspace",
+            "spacing 'even' is unknown; known are leading, trailing, linspace, karras",
         ),
+        (lambda: Heun(SCHEDULE, 0, spacing="karras"), "steps is 0; it must be a whole number from 1 to"),
+        (lambda: PLMS(SCHEDULE, 1001), "steps is 1001; it must be a whole number from 1 to"),
+        (lambda: Euler(SCHEDULE, spacing="polyexponential"), "spacing 'polyexponential' is unknown; known"),
+        (lambda: DPMSolverPP2M(SCHEDULE, prediction="flow"), "prediction 'flow' is unknown; known are eps"),
+        (
+            lambda: Euler(NoiseSchedule.linear(1), 2),
+            "steps is 2; it must be a whole number from 1 to .* T = 1",
+        ),
+        (lambda: DDIM(SCHEDULE, dynamic_threshold=99.5), "dynamic_threshold is 99.5; it must be a quantile"),
+        (lambda: DDIM(SCHEDULE, clip=1.0, dynamic_threshold=0.9), "exclude each other; give one"),
         (
             lambda: DDPM(SCHEDULE, prediction="noise"),
             "prediction 'noise' is unknown; known are epsilon, x0, v",
@@ -241,7 +361,7 @@ def test_wrong_settings_fail_when_the_sampler_is_made(make, message):
         make()
 
 
-@pytest.mark.parametrize("sampler", samplers(), ids=repr)
+@pytest.mark.parametrize("sampler", samplers(), ids=name_of)
 def test_a_denoiser_that_returns_nonsense_is_named_with_the_step(sampler):
     noise = torch.randn(2, 4, 4, 4, generator=seed())
 
@@ -249,7 +369,8 @@ def test_a_denoiser_that_returns_nonsense_is_named_with_the_step(sampler):
         return torch.cat([z_t, z_t], dim=1)
 
     with pytest.raises(
-        ValueError, match=r"the denoiser returned shape \(2, 8, 4, 4\) .* at step 1 of 5 \(t = 800\)"
+        ValueError,
+        match=r"the denoiser returned shape \(2, 8, 4, 4\) for \(2, 4, 4, 4\) at step 1 of 5 \(t = 800\)",
     ):
         sampler.sample(wrong_shape, noise, generator=seed())
 
@@ -265,6 +386,35 @@ def test_a_denoiser_that_returns_nonsense_is_named_with_the_step(sampler):
             ValueError, match=r"the denoiser returned NaN or infinity at step 3 of 5 \(t = 400\)"
         ):
             sampler.sample(breaks_at_400, noise, generator=seed())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("first", [1, 7, 11, 19, 30])
+@pytest.mark.parametrize("options", [{}, {"clip": 1.0}, {"dynamic_threshold": 0.9}])
+def test_nonsense_is_found_wherever_it_begins_even_if_the_denoiser_forgets_it(first, bad, options):
+    def breaks_once(z_t, t, _condition):
+        return torch.full_like(z_t, bad if t[0] == 30 - first else 0.5)
+
+    noise = torch.randn(2, 4, generator=seed())
+    for sampler in samplers(NoiseSchedule.linear(30), 30, **options):
+        with pytest.raises(ValueError, match=rf"NaN or infinity at step {first} of 30 \(t = {30 - first}\)"):
+            sampler.sample(breaks_once, noise, generator=seed())
+
+
+def test_the_first_answer_is_looked_at_at_once():
+    with pytest.raises(ValueError, match="the denoiser returned NaN or infinity at step 1 of 50"):
+        next(DDIM(SCHEDULE, 50)(lambda z_t, t, c: z_t * torch.nan, torch.ones(1, 2)))  # noqa: ARG005
+
+
+def test_dynamic_thresholding_is_for_each_image_and_leaves_ordinary_ones_alone():
+    def denoise(z_t, _t, _condition):
+        return torch.stack([torch.linspace(-0.9, 0.9, 101), torch.linspace(-4, 4, 101)]).to(z_t)
+
+    for sampler in samplers(prediction="x0", dynamic_threshold=0.9):
+        calm, wild = sampler.sample(denoise, torch.randn(2, 101, generator=seed()), generator=seed())
+        torch.testing.assert_close(calm, torch.linspace(-0.9, 0.9, 101))
+        expected = (torch.linspace(-4, 4, 101) / 3.6).clamp(-1, 1)
+        torch.testing.assert_close(wild, expected, rtol=0, atol=0.02)
 
 
 def test_large_but_finite_outputs_are_no_false_alarm():

@@ -2,9 +2,30 @@
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import (
+    DDIMInverseScheduler,
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    PNDMScheduler,
+)
+from diffusers.schedulers import scheduling_euler_ancestral_discrete
 
-from ldm_tutorial.diffusion import DDIM, DDPM, noise_schedule
+from ldm_tutorial.diffusion import (
+    DDIM,
+    DDPM,
+    PLMS,
+    DPMSolverPP2M,
+    Euler,
+    EulerAncestral,
+    Heun,
+    karras_sigmas,
+    noise_schedule,
+)
+from ldm_tutorial.diffusion.spacing import noise_levels
 
 SCHEDULES = {"linear": "linear", "scaled_linear": "scaled_linear", "cosine": "squaredcos_cap_v2"}
 PREDICTIONS = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
@@ -41,13 +62,16 @@ def scheduler(kind, name, prediction, spacing, own_table=False, **options):
     to 1e-5 over 1000 steps of the others; test_noise_schedule.py compares the tables, and this file what is
     done with them.
     """
+    options = {"clip_sample": False, **options}
+    if options["clip_sample"] is None:  # not known to every scheduler
+        del options["clip_sample"]
     theirs = kind(
         T,
         *BETAS,
         beta_schedule=SCHEDULES[name],
         prediction_type=PREDICTIONS[prediction],
         timestep_spacing=spacing,
-        **{"clip_sample": False, **options},
+        **options,
     )
     if not own_table:
         theirs.alphas_cumprod = noise_schedule(name, T, *BETAS).alphas_cumprod
@@ -58,6 +82,7 @@ def assert_same(ours, theirs, what):
     """To 1e-5 of the largest value: trajectories from the noisiest cosine level reach the thousands."""
     assert theirs.isfinite().all(), f"{what}: nothing to compare with"
     scale = max(1.0, float(theirs.abs().max()))
+    ours, theirs = ours.double(), theirs.double()
     torch.testing.assert_close(ours / scale, theirs / scale, rtol=0, atol=1e-5, msg=lambda m: f"{what}: {m}")
 
 
@@ -233,3 +258,257 @@ def test_clipping(prediction):
         output = fake_denoiser(their_z, torch.full((2,), t))
         their_z = theirs.step(output, t, their_z, generator=draws).prev_sample
         assert_same(state.z, their_z, f"DDPM's z after step {state.step}")
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("kind", [DDPM, DDIM, DPMSolverPP2M])
+def test_dynamic_thresholding(kind, prediction):
+    schedule = noise_schedule("linear", T, *BETAS)
+    options = {"thresholding": True, "dynamic_thresholding_ratio": 0.9, "sample_max_value": 1e9}
+    theirs_is, more = {
+        DDPM: (DDPMScheduler, {}),
+        DDIM: (DDIMScheduler, {}),
+        DPMSolverPP2M: (DPMSolverMultistepScheduler, {"clip_sample": None}),
+    }[kind]
+    theirs = scheduler(theirs_is, "linear", prediction, "trailing", **options, **more)
+    theirs.set_timesteps(10)
+    their_z, draws = starting_noise(), torch.Generator().manual_seed(1)
+    sampler = kind(schedule, 10, spacing="trailing", prediction=prediction, dynamic_threshold=0.9)
+    extra = {DDPM: {"generator": draws}, DDIM: {"use_clipped_model_output": True}}.get(kind, {})
+    states = sampler(wild_denoiser, starting_noise(), generator=torch.Generator().manual_seed(1))
+    for t, state in zip(theirs.timesteps.tolist(), states, strict=True):
+        if kind is DDPM and state.t < 0:
+            break  # diffusers adds noise in the last step of "trailing", see above
+        their_z = theirs.step(wild_denoiser(their_z, torch.full((2,), t)), t, their_z, **extra).prev_sample
+        assert_same(state.z, their_z, f"z after step {state.step}")
+        assert state.x0.abs().max() <= 1
+
+
+def wild_denoiser(z_t, t, _condition=None):
+    """Predicts images far outside [-1, 1], unlike from one image of the batch to the next."""
+    return fake_denoiser(z_t, t) * torch.tensor([1.0, 5.0])[:, None, None, None]
+
+
+def two_headed_denoiser(z_t, t, _condition=None):
+    return torch.cat([fake_denoiser(z_t, t), torch.sin(3 * z_t)], dim=1)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_ddpm_with_a_learned_variance(name, prediction, spacing):
+    sampler = DDPM(noise_schedule(name, T, *BETAS), 10, "learned", spacing, prediction)
+    theirs = scheduler(DDPMScheduler, name, prediction, spacing, variance_type="learned_range")
+    theirs.set_timesteps(10)
+    their_z, draws = starting_noise(), torch.Generator().manual_seed(1)
+    states = sampler(two_headed_denoiser, starting_noise(), generator=torch.Generator().manual_seed(1))
+    for t, state in zip(theirs.timesteps.tolist(), states, strict=True):
+        if state.t < 0 and t > 0:
+            break  # as in test_ddpm
+        output = two_headed_denoiser(their_z, torch.full((2,), t))
+        their_z = theirs.step(output, t, their_z, generator=draws).prev_sample
+        assert_same(state.z, their_z, f"z after step {state.step}")
+
+
+# diffusers' solvers in σ hold x = z/a, and for "linspace" they ask at fractions of a timestep wherever
+# (T-1)/(steps-1) is one, while a timestep is a whole number here. With 10 and 28 steps both agree.
+SIGMA_STEPS = [10, 28]
+SIGMA_SPACINGS = (*SPACINGS, "karras")
+
+
+def sigma_scheduler(kind, name, prediction, spacing, steps):
+    """Their solver; "karras" there is an option of "linspace", whose ends it takes.
+
+    The cosine schedule ends at σ = 20,000, where float32, which they keep σ and x in, leaves x0 three digits.
+    So their σ are replaced by the same in float64 and their cast to float32 (`double`) by one to float64.
+    """
+    if spacing == "karras":
+        options = {"clip_sample": None, "use_karras_sigmas": True}
+        theirs = scheduler(kind, name, prediction, "linspace", **options)
+    else:
+        theirs = scheduler(kind, name, prediction, spacing, clip_sample=None)
+    theirs.set_timesteps(steps)
+    theirs.set_begin_index(0)
+    levels = noise_levels(noise_schedule(name, T, *BETAS), steps, spacing)
+    sigmas = torch.tensor([*(sigma for _, sigma in levels), 0.0], dtype=torch.float64)
+    if kind is HeunDiscreteScheduler:
+        sigmas = torch.cat([sigmas[:1], sigmas[1:-1].repeat_interleave(2), sigmas[-1:]])
+    torch.testing.assert_close(theirs.sigmas, sigmas.float(), rtol=1e-5, atol=0)
+    theirs.sigmas = sigmas
+    return theirs
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """A function to call one of their steps with, as if the float32 in it were float64."""
+
+    def call(step, *args, **kwargs):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "float32", torch.float64)
+            return step(*args, **kwargs)
+
+    return call
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("spacing", SIGMA_SPACINGS)
+@pytest.mark.parametrize("steps", SIGMA_STEPS)
+def test_euler(name, prediction, spacing, steps, double):
+    sampler = Euler(noise_schedule(name, T, *BETAS), steps, spacing, prediction)
+    theirs = sigma_scheduler(EulerDiscreteScheduler, name, prediction, spacing, steps)
+    # told the nearest timestep, where "karras" makes theirs a fraction
+    assert [round(t) for t in theirs.timesteps.tolist()] == sampler.timesteps
+    their_x = starting_noise().double() / sampler.path[0].a
+    for t, step, state in zip(
+        theirs.timesteps, sampler.path, sampler(fake_denoiser, starting_noise().double()), strict=True
+    ):
+        output = fake_denoiser(theirs.scale_model_input(their_x, t), torch.full((2,), step.t))
+        result = double(theirs.step, output, t, their_x)
+        their_x = result.prev_sample
+        assert_same(state.x0, result.pred_original_sample, f"x0 after step {state.step}")
+        assert_same(state.z, their_x * step.next_a, f"z after step {state.step}")
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("prediction", ["epsilon", "v"])  # theirs has no "sample" (x0)
+@pytest.mark.parametrize("spacing", SPACINGS)  # nor Karras levels
+@pytest.mark.parametrize("steps", SIGMA_STEPS)
+def test_euler_ancestral(name, prediction, spacing, steps, double, monkeypatch):
+    sampler = EulerAncestral(noise_schedule(name, T, *BETAS), steps, spacing, prediction)
+    theirs = sigma_scheduler(EulerAncestralDiscreteScheduler, name, prediction, spacing, steps)
+    their_x, draws = starting_noise().double() / sampler.path[0].a, torch.Generator().manual_seed(1)
+    # ours is drawn in float32 whatever z is
+    monkeypatch.setattr(
+        scheduling_euler_ancestral_discrete,
+        "randn_tensor",
+        lambda shape, generator, dtype, **_: torch.randn(shape, generator=generator).to(dtype),
+    )
+    generator = torch.Generator().manual_seed(1)
+    states = sampler(fake_denoiser, starting_noise().double(), generator=generator)
+    for t, step, state in zip(theirs.timesteps, sampler.path, states, strict=True):
+        output = fake_denoiser(theirs.scale_model_input(their_x, t), torch.full((2,), step.t))
+        their_x = double(theirs.step, output, t, their_x, generator=draws).prev_sample
+        assert_same(state.z, their_x * step.next_a, f"z after step {state.step}")
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("spacing", SIGMA_SPACINGS)
+@pytest.mark.parametrize("steps", SIGMA_STEPS)
+def test_heun(name, prediction, spacing, steps, double):
+    sampler = Heun(noise_schedule(name, T, *BETAS), steps, spacing, prediction)
+    theirs = sigma_scheduler(HeunDiscreteScheduler, name, prediction, spacing, steps)
+    asked = [step.t for step in sampler.path for _ in range(2)][1:]
+    their_x, seen = starting_noise().double() / sampler.path[0].a, []
+    for t, told in zip(theirs.timesteps, asked, strict=True):
+        output = fake_denoiser(theirs.scale_model_input(their_x, t), torch.full((2,), told))
+        their_x = double(theirs.step, output, t, their_x).prev_sample
+        seen.append(their_x)
+    # every other of theirs is Euler's half of a step, save the last, which has no other half
+    states = sampler(fake_denoiser, starting_noise().double())
+    for step, state, x in zip(sampler.path, states, [*seen[1::2], seen[-1]], strict=True):
+        assert_same(state.z, x * step.next_a, f"z after step {state.step}")
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("spacing", SIGMA_SPACINGS)
+@pytest.mark.parametrize("steps", SIGMA_STEPS)
+def test_dpm_solver(name, prediction, spacing, steps):
+    """Theirs spaces "leading" and "linspace" as if there were a step more, so it is handed our timesteps.
+
+    And of Karras levels it cuts off the fraction of t where the schedule is the cosine, but rounds elsewhere.
+    """
+    sampler = DPMSolverPP2M(noise_schedule(name, T, *BETAS), steps, spacing, prediction)
+    options = {"clip_sample": None, "use_karras_sigmas": spacing == "karras"}
+    theirs_is = "trailing" if spacing == "trailing" else "linspace"
+    theirs = scheduler(DPMSolverMultistepScheduler, name, prediction, theirs_is, **options)
+    if spacing in ("karras", "trailing"):
+        theirs.set_timesteps(steps)
+        if name != "cosine":
+            assert theirs.timesteps.tolist() == sampler.timesteps
+    else:
+        theirs.set_timesteps(timesteps=sampler.timesteps)
+    theirs.set_begin_index(0)
+    their_z = starting_noise()
+    for step, state in zip(sampler.path, sampler(fake_denoiser, starting_noise()), strict=True):
+        their_z = theirs.step(fake_denoiser(their_z, torch.full((2,), step.t)), step.t, their_z).prev_sample
+        assert_same(state.z, their_z, f"z after step {state.step}")
+
+
+def test_karras_levels():
+    schedule = noise_schedule("scaled_linear", T, *BETAS)
+    options = {"clip_sample": None, "use_karras_sigmas": True}
+    theirs = scheduler(EulerDiscreteScheduler, "scaled_linear", "epsilon", "linspace", **options)
+    theirs.set_timesteps(20)
+    sigmas = ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt()
+    ours = karras_sigmas(float(sigmas[0]), float(sigmas[-1]), 20)
+    torch.testing.assert_close(torch.tensor(ours), theirs.sigmas[:-1], rtol=1e-6, atol=0)
+
+
+# whose strides are all T // k for some k, since theirs steps by that and not to the timestep it visits next
+EVEN_STEPS = [("leading", 10), ("leading", 28), ("trailing", 10), ("trailing", 25), ("linspace", 10)]
+
+
+def as_epsilon(schedule, prediction):
+    """The fake denoiser in terms of ε, whatever it says."""
+    return lambda z_t, t, _condition=None: schedule.to_epsilon(fake_denoiser(z_t, t), z_t, t, prediction)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize(("spacing", "steps"), EVEN_STEPS)
+def test_plms_with_the_warm_up_of_the_original_release(name, prediction, spacing, steps):
+    """Their skip_prk_steps is that warm-up: one timestep asked twice.
+
+    Theirs has no "sample", and of v it mixes predictions of several timesteps before it turns the mixture
+    into ε as if all were of the last. PLMS is about ε (Liu et al. 2022, eq. 12), so theirs is handed ε.
+    """
+    schedule = noise_schedule(name, T, *BETAS)
+    sampler = PLMS(schedule, steps, spacing, prediction)
+    options = {"skip_prk_steps": True, "set_alpha_to_one": True, "clip_sample": None}
+    theirs = scheduler(PNDMScheduler, name, "epsilon", spacing, **options)
+    theirs.set_timesteps(steps)
+    told = theirs.timesteps.tolist()
+    assert told == [sampler.timesteps[0], sampler.timesteps[1], *sampler.timesteps[1:]]
+    if spacing == "linspace":
+        theirs.num_inference_steps = steps - 1
+    epsilon, their_z, seen = as_epsilon(schedule, prediction), starting_noise().double(), []
+    for t in told:
+        their_z = theirs.step(epsilon(their_z, torch.full((2,), t)), t, their_z).prev_sample
+        seen.append(their_z)
+    states = sampler(fake_denoiser, starting_noise().double())
+    for state, expected in zip(states, seen[1:], strict=True):  # seen[0] is where the warm-up asks again
+        assert_same(state.z, expected, f"z after step {state.step}")
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize(("spacing", "steps"), EVEN_STEPS[:4])  # theirs has no "linspace"
+def test_ddim_inversion_without_refinement(name, spacing, steps):
+    sampler = DDIM(noise_schedule(name, T, *BETAS), steps, spacing=spacing)
+    theirs = scheduler(DDIMInverseScheduler, name, "epsilon", spacing, set_alpha_to_one=True)
+    theirs.set_timesteps(steps)
+    their_z = 0.5 * starting_noise()
+    states = sampler.inversion(fake_denoiser, 0.5 * starting_noise(), refine=0)
+    for t, state in zip(theirs.timesteps.tolist(), states, strict=True):
+        assert state.t == t, "the noise level that z has now"
+        result = theirs.step(fake_denoiser(their_z, torch.full((2,), t)), t, their_z)
+        their_z = result.prev_sample
+        assert_same(state.z, their_z, f"z after step {state.step}")
+        assert_same(state.x0, result.pred_original_sample, f"x0 after step {state.step}")
+
+
+@pytest.mark.parametrize("prediction", ["x0", "v"])
+def test_inversion_does_not_depend_on_what_is_predicted(prediction):
+    """diffusers' does: there an answer given for timestep t is read as one for the level below it, and that
+    of an x0 network at the clean image is divided by its noise, zero."""
+    schedule = noise_schedule("linear", T, *BETAS)
+    noise = 0.5 * starting_noise()
+    ours = DDIM(schedule, 20, prediction=prediction).invert(fake_denoiser, noise)
+    by_epsilon = DDIM(schedule, 20).invert(as_epsilon(schedule, prediction), noise)
+    assert_same(ours, by_epsilon, "the noise found")
+
+    theirs = scheduler(DDIMInverseScheduler, "linear", "x0", "leading", set_alpha_to_one=True)
+    theirs.set_timesteps(20)
+    assert not theirs.step(fake_denoiser(noise, torch.zeros(2)), 0, noise).prev_sample.isfinite().any()

@@ -1,7 +1,19 @@
+import math
+from itertools import pairwise
+
 import pytest
+import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from ldm_tutorial.diffusion import SPACINGS, spaced_timesteps
+from ldm_tutorial.diffusion import (
+    DDIM,
+    SPACINGS,
+    NoiseSchedule,
+    karras_sigmas,
+    log_snr_at,
+    spaced_timesteps,
+)
+from ldm_tutorial.diffusion.spacing import noise_levels
 
 
 @pytest.mark.parametrize(
@@ -70,3 +82,39 @@ def test_other_messages():
         spaced_timesteps(1000, 1000, "leading", 1)
     with pytest.raises(ValueError, match="steps_offset"):
         spaced_timesteps(1000, 10, "leading", -1)
+
+
+def test_karras_levels_are_even_in_their_seventh_root():
+    sigmas = karras_sigmas(0.002, 80.0, 9)
+    assert sigmas[0] == pytest.approx(80) and sigmas[-1] == pytest.approx(0.002)
+    roots = [sigma ** (1 / 7) for sigma in sigmas]
+    steps = [b - a for a, b in pairwise(roots)]
+    assert steps == pytest.approx([steps[0]] * 8)
+    assert karras_sigmas(0.01, 20.0, 1) == pytest.approx([20.0])
+    assert karras_sigmas(1.0, 3.0, 3, rho=1) == pytest.approx([3, 2, 1])
+
+
+def test_z_has_the_karras_level_and_the_denoiser_is_told_the_nearest_timestep():
+    schedule = NoiseSchedule.scaled_linear()
+    sampler = DDIM(schedule, 20, spacing="karras")
+    assert sampler.timesteps[0] == 999 and sampler.timesteps[-1] == 0
+    assert sampler.timesteps == sorted(sampler.timesteps, reverse=True)
+    for step in sampler.path:
+        assert step.a**2 + step.s**2 == pytest.approx(1)
+        log_snr = 2 * math.log(step.a / step.s)
+        above = float(log_snr_at(schedule, max(step.t - 0.5, 0))) + 1e-9
+        below = float(log_snr_at(schedule, min(step.t + 0.5, 999))) - 1e-9
+        assert below <= log_snr <= above, f"{step.t} is not the timestep nearest to this level"
+    many = DDIM(schedule, 100, spacing="karras")
+    assert len(many.timesteps) == 100 and len(set(many.timesteps)) < 100
+    states = list(many(lambda z_t, t, c: z_t, torch.ones(1, 2)))  # noqa: ARG005
+    assert all(isinstance(state.t, int) for state in states) and states[-1].t == -1
+
+
+def test_other_spacings_visit_the_levels_of_their_timesteps():
+    schedule = NoiseSchedule.cosine()
+    for spacing in SPACINGS:
+        levels = noise_levels(schedule, 20, spacing)
+        assert [t for t, _ in levels] == spaced_timesteps(1000, 20, spacing)
+        for t, sigma in levels:
+            assert 1 / (1 + sigma**2) == pytest.approx(float(schedule.alphas_cumprod[t]), rel=1e-9)

@@ -170,7 +170,7 @@ def test_min_snr_weighs_what_is_minimised_and_not_what_is_logged():
     plain, weighted = diffusion(), diffusion()
     snr = plain.model.schedule.snr
     weighted.weights = min_snr_weight(snr, "epsilon", 5.0)
-    loss, logs, batch = step(plain)
+    _, logs, batch = step(plain)
     weighted_loss, weighted_logs, _ = step(weighted)
     each = plain.model.loss(batch["z"], batch["tokens"], batch["t"], batch["noise"])
     weight = (5 / snr[batch["t"]]).clamp(max=1).float()

@@ -61,8 +61,9 @@ class DDIM(Sampler):
 
         A step from s up to t needs ε at t, where z_t isn't known yet. It is first taken at z_s (Dhariwal &
         Nichol 2021, appendix F; diffusers' DDIMInverseScheduler does this for epsilon), then `refine` times
-        at the z_t so found, one call of the denoiser each. refine=0 leaves an error of the order of one step,
-        refine=1 of its square. Yields States whose t is the noise level that z has then.
+        at the z_t so found, one call of the denoiser each. For a latent as the denoiser knows them refine=0
+        leaves an error of the order of one step, refine=1 of its square, and so on.
+        Yields States whose t is the noise level that z has then.
         Raises ValueError for eta > 0: fresh noise can't be traced back.
         """
         if self.eta > 0:
@@ -74,8 +75,9 @@ class DDIM(Sampler):
                 epsilon = predicted_epsilon(ask(z, step), z, step.a, step.s, self.prediction)
                 x_t = torch.add(x, epsilon, alpha=step.sigma - step.next_sigma)
                 z = step.a * x_t
+            x0 = torch.sub(x, epsilon, alpha=step.next_sigma)
             x = x_t
-            yield State(z, torch.sub(x, epsilon, alpha=step.sigma), step.t, number)
+            yield State(z, x0, step.t, number)
 
     def invert(self, denoise: Callable, z: Tensor, condition: object = None, refine: int = 1) -> Tensor:
         """The noise, shaped like z, from which `sample` finds z again; see `inversion`."""
