@@ -11,13 +11,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import against_diffusers, latent_against_pixel
+from benchmarks import against_diffusers, latent_against_pixel, sampler_arithmetic
 from ldm_tutorial import __version__
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
     "Against diffusers, same weights": against_diffusers,
     "Latents against pixels, same U-Net": latent_against_pixel,
+    "Samplers without their network": sampler_arithmetic,
 }
 
 

@@ -98,6 +98,7 @@ class Sampler:
     ) -> Iterator[State]:
         raise NotImplementedError
 
+    @torch.no_grad()
     def sample(
         self, denoise: Callable, noise: Tensor, condition: object = None, generator: Generators = None
     ) -> Tensor:
@@ -144,13 +145,13 @@ class Sampler:
         """A function (z, step) -> the denoiser's answer, checked; with halves=2 it has twice z's channels."""
         expected = torch.Size([size * halves if dim == 1 else size for dim, size in enumerate(noise.shape)])
         ts = self.timestep_table.to(noise.device)[:, None].expand(-1, len(noise)).contiguous().unbind()
-        no_grad, unchecked = torch.no_grad(), []
+        without_grad, unchecked = torch.no_grad()(denoise), []
         # A NaN or infinity stays in z, so that looking now and then is enough. Bounds would hide an infinity.
         every = CHECK_EVERY if self.clip is None and self.dynamic_threshold is None else 1
 
         def ask(z: Tensor, step: Step) -> Tensor:
-            with no_grad:
-                output = denoise(z, ts[step.number - 1], condition)
+            call = without_grad if torch.is_grad_enabled() else denoise
+            output = call(z, ts[step.number - 1], condition)
             if output.shape != expected:
                 raise ValueError(
                     f"the denoiser returned shape {tuple(output.shape)} for {tuple(z.shape)} at {step}; "
