@@ -17,6 +17,7 @@ from ldm_tutorial.first_stage.perceptual import LPIPS, PerceptualLoss
 from ldm_tutorial.first_stage.plain import PlainAutoencoder, PlainConfig
 from ldm_tutorial.first_stage.prior import CodePrior, PriorConfig
 from ldm_tutorial.first_stage.protocol import FirstStage
+from ldm_tutorial.first_stage.tiled import decode_tiled, encode_tiled
 from ldm_tutorial.first_stage.vq import VQAutoencoder, VQConfig
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "VQConfig",
     "adaptive_weight",
     "code_counts",
+    "decode_tiled",
+    "encode_tiled",
     "hinge_d_loss",
     "hinge_g_loss",
     "nearest_code",
