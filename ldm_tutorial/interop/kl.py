@@ -63,7 +63,7 @@ def kl_config_from_diffusers(config: dict) -> KLConfig:
         channels=config["block_out_channels"][0],
         channel_mult=channel_mult(config["block_out_channels"]),
         res_blocks=config["layers_per_block"],
-        attention=tuple(2**level for level in levels_with_attention(config, plain, attending)),
+        attention=tuple(2**level for level in levels_with_attention(config, [plain], attending)),
         mid_attention=config.get("mid_block_add_attention", True),
         norm_groups=config["norm_num_groups"],
     )

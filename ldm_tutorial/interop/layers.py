@@ -32,19 +32,22 @@ def channel_mult(widths: list[int]) -> tuple[int | float, ...]:
     return tuple(width // widths[0] if width % widths[0] == 0 else width / widths[0] for width in widths)
 
 
-def levels_with_attention(config: dict, plain: tuple[str, str], attending: tuple[str, str]) -> list[int]:
+def levels_with_attention(
+    config: dict, plain: list[tuple[str, str]], attending: tuple[str, str]
+) -> list[int]:
     """The levels, 0 the finest, that have attention.
 
-    `plain` and `attending` name the block types of the way down and the way up; ValueError for others, and
-    where the two ways differ.
+    `plain` and `attending` name block types of the way down and the way up; ValueError for others, and where
+    the two ways differ.
     """
     levels = []
     down, up = config["down_block_types"], reversed(config["up_block_types"])
-    for level, blocks in enumerate(zip(down, up, strict=True)):
-        if blocks not in (plain, attending):
-            raise ValueError(f"blocks {blocks} of level {level} must be {plain} or {attending}")
-        if blocks == attending:
+    for level, (below, above) in enumerate(zip(down, up, strict=True)):
+        if (below, above) == attending:
             levels.append(level)
+        elif below not in [pair[0] for pair in plain] or above not in [pair[1] for pair in plain]:
+            accepted = " or ".join(map(str, [*plain, attending]))
+            raise ValueError(f"blocks {(below, above)} of level {level} must be {accepted}")
     return levels
 
 

@@ -15,7 +15,7 @@ from ldm_tutorial.interop.layers import (
     only_value,
     require,
 )
-from ldm_tutorial.nn import ImageSelfAttention
+from ldm_tutorial.nn import Downsample, ImageSelfAttention, ResBlock, Upsample
 from ldm_tutorial.unet import SpatialTransformer, UNet, UNetConfig
 from ldm_tutorial.unet.blocks import Block
 
@@ -30,16 +30,18 @@ def unet_from_diffusers(module: nn.Module) -> UNet:
         unet = UNet(unet_config_from_diffusers(module.config))
     copy(unet.time.linear1, module.time_embedding.linear_1)
     copy(unet.time.linear2, module.time_embedding.linear_2)
+    if unet.added is not None:
+        copy(unet.added, module.class_embedding)
     copy(unet.conv_in, module.conv_in)
     for ours, theirs in zip(unet.down, module.down_blocks, strict=True):
         copy_blocks(ours.blocks, theirs)
         if ours.resample is not None:
-            copy(ours.resample.conv, theirs.downsamplers[0].conv)
+            copy_resampling(ours.resample, theirs.downsamplers[0])
     copy_blocks(unet.middle, module.mid_block)
     for ours, theirs in zip(unet.up, module.up_blocks, strict=True):
         copy_blocks(ours.blocks, theirs)
         if ours.resample is not None:
-            copy(ours.resample.conv, theirs.upsamplers[0].conv)
+            copy_resampling(ours.resample, theirs.upsamplers[0])
     copy(unet.norm_out, module.conv_norm_out)
     copy(unet.conv_out, module.conv_out)
     check_complete(unet, module)
@@ -49,6 +51,9 @@ def unet_from_diffusers(module: nn.Module) -> UNet:
 def unet_config_from_diffusers(config: dict) -> UNetConfig:
     """Our config from that of a `UNet2DConditionModel` or a `UNet2DModel`; ValueError where there is none."""
     has_context = "cross_attention_dim" in config
+    scale_shift = config.get("resnet_time_scale_shift") == "scale_shift"
+    # with scale_shift and no context, diffusers leaves out the norm of the middle's attention unless told so
+    middle_groups = config["norm_num_groups"] if scale_shift and not has_context else None
     require(
         config,
         act_fn=("silu", "swish"),
@@ -60,16 +65,16 @@ def unet_config_from_diffusers(config: dict) -> UNetConfig:
         time_embedding_act_fn=None,
         timestep_post_act=None,
         time_cond_proj_dim=None,
-        resnet_time_scale_shift="default",
+        resnet_time_scale_shift=("default", "scale_shift"),
         resnet_skip_time_act=False,
         resnet_out_scale_factor=1.0,
-        downsample_type="conv",
-        upsample_type="conv",
+        downsample_type=("conv", "resnet"),
+        upsample_type=("conv", "resnet"),
         downsample_padding=1,
         mid_block_scale_factor=1,
         mid_block_type="UNetMidBlock2DCrossAttn" if has_context else "UNetMidBlock2D",
         norm_eps=1e-5,
-        attn_norm_num_groups=None,
+        attn_norm_num_groups=middle_groups,
         add_attention=True,
         dual_cross_attention=False,
         only_cross_attention=False,
@@ -81,7 +86,9 @@ def unet_config_from_diffusers(config: dict) -> UNetConfig:
     )
     attending = "CrossAttn{}Block2D" if has_context else "Attn{}Block2D"
     levels = levels_with_attention(
-        config, ("DownBlock2D", "UpBlock2D"), (attending.format("Down"), attending.format("Up"))
+        config,
+        [("DownBlock2D", "UpBlock2D"), ("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D")],
+        (attending.format("Down"), attending.format("Up")),
     )
     if has_context:
         # what these configs call `attention_head_dim` is the number of heads: 8 in SD 1, (5, 10, 20, 20) in 2
@@ -93,6 +100,7 @@ def unet_config_from_diffusers(config: dict) -> UNetConfig:
         head_options = {"heads": 1, "head_channels": None}
     else:
         head_options = {"head_channels": config["attention_head_dim"]}
+    has_vector = config.get("class_embed_type") == "simple_projection"
     return UNetConfig(
         in_channels=config["in_channels"],
         out_channels=config["out_channels"],
@@ -102,8 +110,34 @@ def unet_config_from_diffusers(config: dict) -> UNetConfig:
         attention=tuple(2**level for level in levels),
         dropout=config.get("dropout", 0.0),
         norm_groups=config["norm_num_groups"],
+        use_scale_shift_norm=scale_shift,
+        resblock_updown=resamples_in_blocks(config),
+        added_dim=config["projection_class_embeddings_input_dim"] if has_vector else None,
         **head_options,
     )
+
+
+def resamples_in_blocks(config: dict) -> bool:
+    """Whether the resolution changes inside residual blocks; ValueError where that differs between levels."""
+    down, up = config["down_block_types"][:-1], config["up_block_types"][:-1]  # the last ones change nothing
+    found = set()
+    for blocks, setting in ((down, config.get("downsample_type")), (up, config.get("upsample_type"))):
+        for kind in blocks:
+            by_setting = kind.startswith("Attn") and setting == "resnet"
+            found.add(by_setting or kind.startswith("Resnet"))
+    if len(found) > 1:
+        raise ValueError(
+            f"blocks {tuple(down)} and {tuple(up)} change the resolution in residual blocks at some levels "
+            "and by a convolution at others; this network has one way for all of them"
+        )
+    return found == {True}
+
+
+def copy_resampling(ours: Downsample | Upsample | ResBlock, theirs: nn.Module) -> None:
+    if isinstance(ours, ResBlock):
+        copy_res_block(ours, theirs)
+    else:
+        copy(ours.conv, theirs.conv)
 
 
 def copy_blocks(ours: list[Block], theirs: nn.Module) -> None:

@@ -87,14 +87,15 @@ LSUN_CHURCHES256_LDM = LatentDiffusionRecipe(
     about="the paper's LDM-8 on LSUN churches",
     data=DataConfig("lsun-churches", size=256, flip=True),
     first_stage="outputs/lsun-churches256-kl-f8",
-    # 256 M parameters where the release has 294 M: it also resamples inside residual blocks
-    unet=UNetConfig(
+    unet=UNetConfig(  # 294 M parameters, as released
         channels=192,
         channel_mult=(1, 2, 2, 4, 4),
         res_blocks=2,
         attention=(1, 2, 4, 8),
         heads=8,
         head_channels=None,
+        use_scale_shift_norm=True,  # these two in the release's config of this model alone
+        resblock_updown=True,
     ),
     schedule=ScheduleConfig(beta_start=0.0015, beta_end=0.0155),
     loss="l1",  # of all its image models only this one, inpainting and layouts use L1

@@ -56,9 +56,9 @@ class UNetConfig:
         deaf = all(fitting_groups(width, self.norm_groups) == width for width in self.widths)
         if deaf and not self.use_scale_shift_norm:
             raise ValueError(
-                f"norm_groups {self.norm_groups} makes groups of one channel at every width of {self.widths}, "
-                "whose normalisation takes away what a residual block adds for the time; take fewer groups, or "
-                "use_scale_shift_norm"
+                f"norm_groups {self.norm_groups} makes groups of one channel at every width "
+                f"of {self.widths}, whose normalisation takes away what a residual block adds for the time; "
+                "take fewer groups, or use_scale_shift_norm"
             )
 
     @property
