@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,7 +17,7 @@ from ..spacing import PURE_NOISE, noise_levels
 from .thresholding import check_bounds, threshold
 
 # Steps from one look for NaN to the next: it costs half an update, and on an accelerator the host waits.
-CHECK_EVERY = 10
+CHECK_EVERY = 20
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
@@ -113,10 +114,6 @@ class Sampler:
         return [step.t for step in self.path]
 
     @cached_property
-    def timestep_table(self) -> Tensor:
-        return torch.tensor(self.timesteps)
-
-    @cached_property
     def path(self) -> list[Step]:
         """The steps of a run, computed once: arithmetic on 0-d tensors would cost more than the updates.
 
@@ -132,6 +129,17 @@ class Sampler:
             for number, ((t, sigma, a), (next_t, next_sigma, next_a)) in enumerate(pairwise(levels), start=1)
         ]
 
+    def batched_timesteps(self, batch: int, device: torch.device) -> tuple[Tensor, ...]:
+        """What the denoiser is told in each step, int64 (batch,). Kept for the next run: not to be written to."""
+        if (batch, device) not in self.told:
+            table = torch.tensor(self.timesteps, device=device)[:, None]
+            self.told[batch, device] = table.expand(-1, batch).contiguous().unbind()
+        return self.told[batch, device]
+
+    @cached_property
+    def told(self) -> dict[tuple[int, torch.device], tuple[Tensor, ...]]:
+        return {}
+
     def start(
         self, denoise: Callable, noise: Tensor, condition: object
     ) -> tuple[Tensor, Tensor, Callable[[Tensor, Step], Tensor]]:
@@ -144,14 +152,14 @@ class Sampler:
     ) -> Callable[[Tensor, Step], Tensor]:
         """A function (z, step) -> the denoiser's answer, checked; with halves=2 it has twice z's channels."""
         expected = torch.Size([size * halves if dim == 1 else size for dim, size in enumerate(noise.shape)])
-        ts = self.timestep_table.to(noise.device)[:, None].expand(-1, len(noise)).contiguous().unbind()
-        without_grad, unchecked = torch.no_grad()(denoise), []
+        ts, unchecked = self.batched_timesteps(len(noise), noise.device), []
+        no_grad, as_it_is = torch.no_grad(), nullcontext()
         # A NaN or infinity stays in z, so that looking now and then is enough. Bounds would hide an infinity.
         every = CHECK_EVERY if self.clip is None and self.dynamic_threshold is None else 1
 
         def ask(z: Tensor, step: Step) -> Tensor:
-            call = without_grad if torch.is_grad_enabled() else denoise
-            output = call(z, ts[step.number - 1], condition)
+            with no_grad if torch.is_grad_enabled() else as_it_is:
+                output = denoise(z, ts[step.number - 1], condition)
             if output.shape != expected:
                 raise ValueError(
                     f"the denoiser returned shape {tuple(output.shape)} for {tuple(z.shape)} at {step}; "
