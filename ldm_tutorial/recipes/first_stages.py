@@ -44,12 +44,14 @@ PEEPS_KL_F8 = replace(
     name="peeps-kl-f8",
     about="KL autoencoder of the bundled portraits, f = 8",
     first_stage=replace(PEEPS_KL_F4.first_stage, channel_mult=(1, 2, 4)),
+    training=replace(PEEPS_KL_F4.training, steps=4000),  # each takes half as long again
 )
 PEEPS_KL_F16 = replace(
     PEEPS_KL_F4,
     name="peeps-kl-f16",
     about="KL autoencoder of the bundled portraits, f = 16",
-    first_stage=replace(PEEPS_KL_F4.first_stage, channel_mult=(1, 2, 4, 4), latent_channels=16),
+    first_stage=replace(PEEPS_KL_F4.first_stage, channel_mult=(1, 2, 3, 3), latent_channels=16),
+    training=replace(PEEPS_KL_F4.training, steps=4000),
 )
 
 PEEPS_VQ_F4 = replace(
@@ -112,6 +114,7 @@ CELEBA64_VQ_F4 = replace(
     name="celeba64-vq-f4",
     about="VQ autoencoder of CelebA faces at 64x64, f = 4, 1024 codes",
     first_stage=VQConfig(**asdict(SMALL_KL), codes=1024, ema_decay=0.99, restart=0.1),
+    training=replace(SMALL_STAGE, steps=5500),
 )
 
 CELEBA64_KL_F4_GAN = sharper(CELEBA64_KL_F4)
