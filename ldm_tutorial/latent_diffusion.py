@@ -6,7 +6,7 @@
 With no first stage the same class is diffusion on pixels: the baseline differs by one line of its config.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ from ldm_tutorial.conditioning import (
     CaptionConfig,
     Condition,
 )
-from ldm_tutorial.diffusion import DDIM, guide, noise_schedule, seeded_generators, seeded_noise
+from ldm_tutorial.diffusion import DDIM, Sampler, guide, noise_schedule, seeded_generators, seeded_noise
 from ldm_tutorial.first_stage import (
     IdentityFirstStage,
     KLAutoencoder,
@@ -97,12 +97,15 @@ class LatentDiffusion(nn.Module):
         guidance_scale: float = 3.0,
         seed: int = 0,
         eta: float = 0.0,
+        sampler: Callable[..., Sampler] = DDIM,
+        spacing: str = "trailing",
     ) -> Iterator:
         """Sample n latents and yield every state of the sampler (state.z, state.x0, state.t).
 
         wishes: one caption (or dict of attributes) per image; None gives unconditional images.
         Image i depends on seed + i alone, not on its batch mates. guidance_scale is w in
         eps(null) + w (eps(c) - eps(null)): 1 is plain conditional sampling, 0 unconditional.
+        sampler: any of ldm_tutorial.diffusion's; eta, the share of fresh noise, is DDIM's alone.
         """
         n = len(wishes) if wishes is not None else (n or 1)
         device = next(self.unet.parameters()).device
@@ -117,8 +120,13 @@ class LatentDiffusion(nn.Module):
             else:
                 condition = self.conditioner(self.conditioner.tokenize(list(wishes)).to(device))
                 denoise = guide(self.denoise, null, guidance_scale)
-        sampler = DDIM(self.schedule, steps, eta, "trailing", self.config.prediction, clip=self.clip)
-        yield from sampler(denoise, noise, condition, generator=seeded_generators(n, seed))
+        if eta and sampler is not DDIM:
+            raise ValueError(f"eta is {eta}, but only DDIM has one; leave it 0 for {sampler.__name__}")
+        own = {"eta": eta} if sampler is DDIM else {}
+        run = sampler(
+            self.schedule, steps, spacing=spacing, prediction=self.config.prediction, clip=self.clip, **own
+        )
+        yield from run(denoise, noise, condition, generator=seeded_generators(n, seed))
 
     @property
     def clip(self) -> float | None:

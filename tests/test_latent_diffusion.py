@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig, build_vocabulary
+from ldm_tutorial.diffusion import DDIM, DDPM, PLMS, DPMSolverPP2M, Euler, EulerAncestral, Heun
 from ldm_tutorial.first_stage import IdentityFirstStage, KLConfig
 from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig
 from ldm_tutorial.unet import UNetConfig
@@ -113,3 +114,20 @@ def test_attributes_may_be_named_in_part():
     assert model.sample([{"Smiling": True}, {}], steps=2).shape == (2, 3, 16, 16)
     with pytest.raises(ValueError, match="Smilin"):
         model.sample([{"Smilin": True}], steps=2)
+
+
+@pytest.mark.parametrize("sampler", [DDIM, DDPM, PLMS, Euler, EulerAncestral, Heun, DPMSolverPP2M])
+def test_any_sampler_draws_and_keeps_images_apart_from_their_batch(model, sampler):
+    options = {"steps": 3, "seed": 5, "sampler": sampler, "spacing": "linspace"}
+    together = model.sample(CAPTIONS, **options)
+    alone = torch.cat([model.sample([c], **options | {"seed": 5 + i}) for i, c in enumerate(CAPTIONS)])
+    torch.testing.assert_close(alone, together, rtol=1e-3, atol=1e-3)
+
+
+def test_the_sampler_is_ddim_unless_asked_otherwise_and_eta_is_its_alone(model):
+    plain = model.sample(CAPTIONS, steps=3)
+    assert torch.equal(plain, model.sample(CAPTIONS, steps=3, sampler=DDIM, spacing="trailing"))
+    torch.testing.assert_close(plain, model.sample(CAPTIONS, steps=3, sampler=Euler), rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(plain, model.sample(CAPTIONS, steps=3, sampler=Heun), atol=1e-2)
+    with pytest.raises(ValueError, match=r"eta is 0\.5, but only DDIM has one; leave it 0 for Heun"):
+        model.sample(CAPTIONS, steps=3, eta=0.5, sampler=Heun)

@@ -10,10 +10,22 @@ import tyro
 from torch import nn
 from tyro.conf import Positional, arg
 
+from ldm_tutorial.diffusion import DDIM, DDPM, PLMS, DPMSolverPP2M, Euler, EulerAncestral, Heun
 from ldm_tutorial.recipes import all_recipes
 from ldm_tutorial.training import DataConfig, find_checkpoint, load_checkpoint
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+SamplerName = Literal["ddim", "ddpm", "plms", "euler", "euler-ancestral", "heun", "dpm++"]
+Spacing = Literal["trailing", "leading", "linspace", "karras"]
+SAMPLERS = {
+    "ddim": DDIM,
+    "ddpm": DDPM,
+    "plms": PLMS,
+    "euler": Euler,
+    "euler-ancestral": EulerAncestral,
+    "heun": Heun,
+    "dpm++": DPMSolverPP2M,
+}
 Checkpoint = Positional[Annotated[str, arg(metavar="CHECKPOINT")]]
 Options = TypeVar("Options")
 

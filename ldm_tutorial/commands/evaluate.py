@@ -10,7 +10,19 @@ import torch
 from torch import nn
 
 from ldm_tutorial import __version__
-from ldm_tutorial.commands.common import Checkpoint, Device, at_least, data_of, load, name_of, parse, progress
+from ldm_tutorial.commands.common import (
+    SAMPLERS,
+    Checkpoint,
+    Device,
+    SamplerName,
+    Spacing,
+    at_least,
+    data_of,
+    load,
+    name_of,
+    parse,
+    progress,
+)
 from ldm_tutorial.commands.measure import attributes_drawn, code_loss, loss_by_level, reconstruction
 from ldm_tutorial.first_stage import CodePrior, KLAutoencoder, PlainAutoencoder
 from ldm_tutorial.latent_diffusion import LatentDiffusion
@@ -38,7 +50,11 @@ class Evaluate:
     steps: int = 50
     """denoising steps"""
     eta: float = 0.0
-    """share of fresh noise at every step"""
+    """for the sampler ddim, the share of fresh noise at every step"""
+    sampler: SamplerName = "ddim"
+    """how noise becomes a picture"""
+    spacing: Spacing = "trailing"
+    """which noise levels the steps visit"""
     seed: int = 0
     """of the first picture; picture i comes from seed + i"""
     split: Literal["valid", "holdout"] | None = None
@@ -100,8 +116,9 @@ def diffusion(model: LatentDiffusion, data: DataConfig, split: str, options: Eva
         return measured
     classifier = load_checkpoint(options.classifier, next(model.parameters()).device)
     settings = {name: getattr(options, name) for name in ("steps", "guidance_scale", "eta", "seed")}
+    settings |= {"sampler": SAMPLERS[options.sampler], "spacing": options.spacing}
     drawn = attributes_drawn(model, classifier, images, options.batch_size, progress(), **settings)
-    settings = {"sampler": "DDIM", "spacing": "trailing", **settings, "classifier": options.classifier}
+    settings |= {"sampler": settings["sampler"].__name__, "classifier": options.classifier}
     return measured | drawn | settings | {"classifier_weights": module_fingerprint(classifier)}
 
 
@@ -120,7 +137,8 @@ def sentence(measured: dict) -> str:
         return f"{m['nats_per_code']:.3f} nats per code over {m['n']} images"
     text = f"loss {m['loss']:.4f} over {m['n']} images"
     if "accuracy" in m:
-        how = f"{m['steps']} DDIM steps, eta {m['eta']:g}, guidance {m['guidance_scale']:g}, seed {m['seed']}"
+        how = f"{m['steps']} {m['sampler']} steps, eta {m['eta']:g}, "
+        how += f"guidance {m['guidance_scale']:g}, seed {m['seed']}"
         kinds = ", ".join(f"{kind} {k['accuracy']:.0%} of {k['n']}" for kind, k in m["kinds"].items())
         text += f"; of the attributes mentioned {m['accuracy']:.1%} are right, averaged over kinds ("
         text += f"{m['n']} captions, {how}; on the real images {m['accuracy_on_real_images']:.1%}): {kinds}"

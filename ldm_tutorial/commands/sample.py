@@ -7,7 +7,17 @@ from typing import Annotated
 
 from tyro.conf import UseAppendAction, arg
 
-from ldm_tutorial.commands.common import Checkpoint, Device, at_least, load, parse, progress
+from ldm_tutorial.commands.common import (
+    SAMPLERS,
+    Checkpoint,
+    Device,
+    SamplerName,
+    Spacing,
+    at_least,
+    load,
+    parse,
+    progress,
+)
 from ldm_tutorial.commands.pictures import draw, save
 from ldm_tutorial.conditioning import AttributeConditioner, CaptionConditioner
 from ldm_tutorial.first_stage import CodePrior
@@ -35,7 +45,11 @@ class Sample:
     seed: int = 0
     """picture i comes from the noise of seed + i: the same seed, the same pictures"""
     eta: float = 0.0
-    """fresh noise at every step: 0 is none (DDIM), 1 as much as DDPM adds"""
+    """for the sampler ddim, fresh noise at every step: 0 is none, 1 as much as ddpm adds"""
+    sampler: SamplerName = "ddim"
+    """how noise becomes a picture; heun asks the network twice a step, dpm++ needs the fewest steps"""
+    spacing: Spacing = "trailing"
+    """which noise levels the steps visit"""
     temperature: float = 1.0
     """for a prior over codes: below 1 likely codes become likelier"""
     top_k: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
@@ -67,8 +81,10 @@ def main(arguments: list[str]) -> None:
         )
         images = model.sample(n, **{name: getattr(options, name) for name in chosen}).cpu()
     else:
-        sampler, chosen = "DDIM, trailing", ("steps", "guidance_scale", "seed", "eta")
+        kind = SAMPLERS[options.sampler]
+        sampler, chosen = f"{kind.__name__}, {options.spacing}", ("steps", "guidance_scale", "seed", "eta")
         chosen = {name: getattr(options, name) for name in chosen}
+        chosen |= {"sampler": kind, "spacing": options.spacing}
         images = draw(model, repeated, n, options.batch_size, progress(), **chosen)
     record = asdict(options) | {"prompt": prompts, "n": n, "sampler": sampler, "out": str(options.out)}
     save(images, options.out, each if len(prompts) > 1 else min(each, 8), record)

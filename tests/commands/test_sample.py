@@ -112,3 +112,14 @@ def test_an_unknown_option_is_refused(course, capsys):
 def test_a_device_that_is_not_there(course, capsys):
     assert main(["sample", "peeps-ldm", "--device", "cuda", "--steps", "2"]) == 2
     assert capsys.readouterr().err == "ldm: --device is cuda, which this machine does not have; use cpu\n"
+
+
+def test_samplers_by_name(course, capsys):
+    request = ["sample", "peeps-ldm", "--prompt", "a hat", "--n", "1", *FEW]
+    assert main([*request, "--sampler", "dpm++", "--spacing", "karras", "--out", "dpm.png"]) == 0
+    assert json.loads(Image.open("dpm.png").text["ldm"])["sampler"] == "DPMSolverPP2M, karras"
+    main([*request, "--out", "ddim.png"])
+    assert json.loads(Image.open("ddim.png").text["ldm"])["sampler"] == "DDIM, trailing"
+    assert (pixels("dpm.png") != pixels("ddim.png")).any()
+    assert main([*request, "--sampler", "heun", "--eta", "0.5"]) != 0
+    assert "eta is 0.5, but only DDIM has one" in capsys.readouterr().err

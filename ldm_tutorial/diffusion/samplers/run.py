@@ -130,7 +130,7 @@ class Sampler:
         ]
 
     def batched_timesteps(self, batch: int, device: torch.device) -> tuple[Tensor, ...]:
-        """What the denoiser is told in each step, int64 (batch,). Kept for the next run: not to be written to."""
+        """What the denoiser is told in each step, int64 (batch,). Kept for later runs: don't write to it."""
         if (batch, device) not in self.told:
             table = torch.tensor(self.timesteps, device=device)[:, None]
             self.told[batch, device] = table.expand(-1, batch).contiguous().unbind()
