@@ -42,6 +42,8 @@ def _tensor(answer, truth, tolerance):
         return (
             f"The numbers are stored as {_dtype(answer)}; {_dtype(truth)} was asked for. Look at the dtype."
         )
+    if truth.requires_grad and not answer.requires_grad:
+        return "No gradient flows through the answer, so nothing can learn: look for no_grad, detach, item."
     a, b = answer.detach().double().cpu(), truth.detach().double().cpu()
     if not torch.isfinite(a).all():
         bad = int((~torch.isfinite(a)).sum())
@@ -52,6 +54,8 @@ def _tensor(answer, truth, tolerance):
     error = (a - b).abs()
     if not error.numel() or error.max() <= allowed:
         return None
+    if not a.ndim:
+        return f"Your number is {a:.4g}; {b:.4g} would be right."
     return _scale(a, b, allowed) or _where(error, a, allowed)
 
 
@@ -104,6 +108,10 @@ def _number(answer, truth, tolerance):
         if hasattr(answer, "item") and getattr(answer, "ndim", 1) == 0:
             return _number(answer.item(), truth, tolerance)
         return f"The answer is a {_kind(answer)}; one number was asked for."
+    if isinstance(truth, int):
+        if not isinstance(answer, int):
+            return f"{answer!r} is a {_kind(answer)}; a whole number (int) was asked for."
+        return None if answer == truth else f"{answer} was given; {truth} would be right."
     if math.isclose(answer, truth, rel_tol=tolerance, abs_tol=tolerance if truth == 0 else 0):
         return None
     if truth and math.isfinite(answer) and answer:

@@ -16,6 +16,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -41,6 +42,7 @@ class Exercise:
     name: what the reader calls it. solution: the tested answer, a function; without arguments where the task
     asks for a value. cases: returns the arguments on which answers are compared. mistakes: wrong answers
     that are recognised. hints: from a nudge to nearly everything. insight: a sentence worth keeping.
+    choices: where the answer is a dict, what its values may be.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Exercise:
     hints: tuple[str, ...] = ()
     insight: str = ""
     tolerance: float = TOLERANCE
+    choices: tuple[str, ...] = ()
 
     def hint(self, number: int = 1) -> None:
         """Print the hint of that number, 1 being the gentlest."""
@@ -83,6 +86,9 @@ def judge(exercise: Exercise, answer) -> Verdict:
     title = exercise.name[0].upper() + exercise.name[1:]
     if _is_blank(answer):
         return _blank(title)
+    chosen = answer.values() if exercise.choices and isinstance(answer, dict) else ()
+    if stray := [value for value in chosen if value not in exercise.choices]:
+        return Verdict("wrong", f"{title}: {stray[0]!r} is none of {', '.join(exercise.choices)}.")
     cases = exercise.cases()
     truths = [exercise.solution(*copy.deepcopy(case)) for case in cases]
     answers = []
@@ -95,7 +101,7 @@ def judge(exercise: Exercise, answer) -> Verdict:
         except Exception as error:  # whatever the reader's code raises is part of the lesson
             return Verdict("wrong", f"{title}: {_stopped(error, answer, given)}")
         if _is_blank(value):
-            return _blank(title)
+            return _blank(title, "not filled in yet, or its `return` is missing")
         if not _same(given, case):
             said = (
                 "your function changed its input in place (look for +=, *= or a method whose name ends in _)."
@@ -107,7 +113,7 @@ def judge(exercise: Exercise, answer) -> Verdict:
         return Verdict("right", f"{title}: right. {exercise.insight}".rstrip())
     for mistake in exercise.mistakes:
         wrong = [mistake.answer(*copy.deepcopy(case)) for case in cases]
-        if not any(difference(a, b, exercise.tolerance) for a, b in zip(answers, wrong, strict=True)):
+        if all(map(partial(_same_mistake, exercise.tolerance), answers, wrong, truths)):
             text = f"{title}: not yet. This is a well-known slip: {mistake.name}. {mistake.explanation}"
             return Verdict("mistake", text, mistake.name)
     first = next(i for i, sentence in enumerate(said) if sentence)
@@ -126,10 +132,16 @@ def _is_blank(answer):
     )
 
 
-def _blank(title):
-    return Verdict(
-        "blank", f"{title}: not filled in yet. Write your answer in the cell above and run it again."
-    )
+def _blank(title, said="not filled in yet"):
+    return Verdict("blank", f"{title}: {said}. Write your answer in the cell above and run it again.")
+
+
+def _same_mistake(tolerance, answer, wrong, truth):
+    """Whether an answer is wrong in this way; of a dict only the entries count in which `wrong` is wrong."""
+    if isinstance(truth, dict) and isinstance(answer, dict):
+        planted = [name for name in truth if difference(wrong[name], truth[name], tolerance)]
+        return all(name in answer and answer[name] == wrong[name] for name in planted)
+    return difference(answer, wrong, tolerance) is None
 
 
 def _stopped(error, answer, given):

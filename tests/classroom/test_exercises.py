@@ -126,6 +126,41 @@ def test_values_that_are_not_numbers(truth, answer, words):
     assert judge(Exercise(name="value", solution=lambda: truth), truth).status == "right"
 
 
+def test_a_missing_return_is_suspected():
+    said = judge(EXERCISE, blank).text
+    assert "`return` is missing" in said, "a function without its return looks just like an empty one"
+
+
+def test_an_answer_without_gradient_is_refused_where_one_is_needed():
+    weight = torch.ones(3, requires_grad=True)
+    exercise = Exercise(name="loss", solution=lambda: weight.square().mean())
+    assert judge(exercise, (weight * weight).mean()).status == "right"
+    assert "No gradient flows" in judge(exercise, weight.detach().square().mean()).text
+
+
+def test_whole_numbers_must_be_whole():
+    exercise = Exercise(name="timesteps", solution=lambda: [999, 499])
+    assert judge(exercise, [999, 499]).status == "right"
+    assert "Entry 1: 499.0 is a float; a whole number" in judge(exercise, [999, 499.0]).text
+    assert "Entry 0: 1000 was given; 999 would be right" in judge(exercise, [1000, 499]).text
+
+
+def test_choices_are_checked_and_mistakes_recognised_entry_by_entry():
+    truth = {"A": "scale", "B": "caption"}
+    exercise = Exercise(
+        name="clinic",
+        solution=lambda: truth,
+        choices=("scale", "caption", "noise"),
+        mistakes=(Mistake("B is well", lambda: truth | {"B": "noise"}, "B hears nothing."),),
+    )
+    assert judge(exercise, dict(truth)).status == "right"
+    assert judge(exercise, {"A": "noise", "B": "noise"}).mistake == "B is well", (
+        "A's entry is beside the point"
+    )
+    assert "'Scale' is none of scale, caption, noise" in judge(exercise, truth | {"A": "Scale"}).text
+    assert "Not right yet: A" in judge(exercise, truth | {"A": "noise"}).text
+
+
 def test_bytes_must_be_exact():
     exercise = Exercise(name="bytes", solution=lambda: torch.tensor([254, 255], dtype=torch.uint8))
     assert judge(exercise, torch.tensor([255, 255], dtype=torch.uint8)).status == "wrong"

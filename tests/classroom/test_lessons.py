@@ -9,6 +9,7 @@ import torch
 from ldm_tutorial.classroom import lessons
 from ldm_tutorial.classroom.exercises import judge
 from ldm_tutorial.classroom.lessons import lesson00, lesson08
+from ldm_tutorial.classroom.lessons.training_loss import training_loss
 from ldm_tutorial.conditioning import CaptionConditioner, CaptionConfig, build_vocabulary
 from ldm_tutorial.data import to_uint8
 from ldm_tutorial.diffusion import SPACINGS, NoiseSchedule, guide, spaced_timesteps
@@ -112,4 +113,4 @@ def test_the_training_loss_is_the_schedules():
         a, s = schedule.signal_and_noise(t, z_t)
         return (z_t - a * z) / s
 
-    assert lesson08.training_loss(perfect, schedule, z, t, noise) < 1e-6, "a perfect denoiser has no loss"
+    assert training_loss(perfect, schedule, z, t, noise) < 1e-6, "a perfect denoiser has no loss"

@@ -99,20 +99,39 @@ def test_captions_do_not_depend_on_their_batch_mates():
 
 def test_the_encoder_agrees_with_torch():
     ours = conditioner().eval()
-    layer = torch.nn.TransformerEncoderLayer(32, 4, 128, 0.0, "gelu", batch_first=True, norm_first=True)
-    theirs = torch.nn.TransformerEncoder(
-        layer, 2, norm=torch.nn.LayerNorm(32), enable_nested_tensor=False
-    ).eval()
-    for block, layer in zip(ours.blocks, theirs.layers, strict=True):
+    tokens = ours.tokenize(CAPTIONS)
+    condition = ours(tokens)
+    x = ours.words(tokens)
+    for block in ours.blocks:
+        layer = torch.nn.TransformerEncoderLayer(32, 4, 128, 0.0, "gelu", batch_first=True, norm_first=True)
         layer.self_attn.in_proj_weight, layer.self_attn.in_proj_bias = block.qkv.weight, block.qkv.bias
         layer.self_attn.out_proj, layer.norm1, layer.norm2 = block.out, block.norm1, block.norm2
         layer.linear1, layer.linear2 = block.mlp[0], block.mlp[2]
-    tokens = ours.tokenize(CAPTIONS)
-    condition = ours(tokens)
-    reference = theirs(ours.words(tokens) + ours.positions, src_key_padding_mask=~condition.mask)
+        bias = block.bias(12).repeat(len(tokens), 1, 1)
+        padding = torch.zeros(tokens.shape).masked_fill(~condition.mask, -torch.inf)
+        x = layer.eval()(x, src_mask=bias, src_key_padding_mask=padding)
     torch.testing.assert_close(
-        condition.context[condition.mask], reference[condition.mask], rtol=1e-5, atol=1e-5
+        condition.context[condition.mask], ours.norm(x)[condition.mask], rtol=1e-5, atol=1e-5
     )
+
+
+def test_attention_knows_distances_and_starts_with_the_neighbours():
+    bias = conditioner().blocks[0].bias
+    at_five, at_three = bias(6), bias(4)
+    assert at_five[:, 2:, 2:].equal(at_three), "the bias must depend on the distance alone, not on the place"
+    torch.testing.assert_close(at_five[:, 0, 3], torch.tensor([-3.0, -1.5, -0.75, -0.375]))
+    bias.bias.data[:, bias.length] = 7.0
+    assert (bias(4)[:, 0, 1] == 7).all() and (bias(4)[:, 1, 0] < 0).all(), "left and right must differ"
+
+
+def test_words_start_as_loud_as_what_the_blocks_add():
+    model = conditioner()
+    tokens = model.tokenize(CAPTIONS)
+    words, mask = model.words(tokens), tokens != 0
+    added = words
+    for block in model.blocks:
+        added = block(added, mask)
+    assert words[mask].std() > 2 * (added - words)[mask].std(), "the words drown in the blocks' output"
 
 
 def test_the_order_of_words_matters():

@@ -11,8 +11,7 @@ from ldm_tutorial.classroom.stages import one_step_error
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics import psnr
 
-DIAGNOSES = ("autoencoder", "latent scale", "prediction", "condition", "healthy")
-RIGHT = {"A": "prediction", "B": "latent scale", "C": "condition"}
+DIAGNOSES = ("autoencoder", "latent scale", "prediction", "condition")
 
 
 def patients(model: LatentDiffusion) -> dict[str, LatentDiffusion]:
@@ -44,28 +43,42 @@ def examine(model: LatentDiffusion, images: Tensor, captions: list[str], t: int 
 
 def diagnoses():
     """What is wrong with each patient of the clinic."""
-    return RIGHT
+    return {
+        "A": "prediction",  # its answers are read as noise, though it was trained to answer with v
+        "B": "latent scale",  # its first stage has forgotten mean and standard deviation
+        "C": "condition",  # whatever it is asked for, it reads the empty caption
+    }
+
+
+def _wrong(patient: str, diagnosis: str, explanation: str) -> Mistake:
+    return Mistake(f"{patient} and {diagnosis}", lambda: diagnoses() | {patient: diagnosis}, explanation)
 
 
 clinic_exercise = Exercise(
     name="the clinic",
     solution=diagnoses,
+    choices=DIAGNOSES,
     mistakes=(
-        Mistake(
-            "A and B mixed up",
-            lambda: RIGHT | {"A": RIGHT["B"], "B": RIGHT["A"]},
-            "In both, denoising fails. But in only one of them the latents do not have unit variance.",
+        *(
+            _wrong(
+                name, "autoencoder", f"Encoding and decoding gives {name}'s images back: the first column."
+            )
+            for name in diagnoses()
         ),
-        Mistake(
-            "blaming the autoencoder",
-            lambda: dict.fromkeys(RIGHT, "autoencoder"),
-            "Look at the first column: with all three patients, encoding and decoding gives the image back.",
-        ),
+        _wrong("A", "latent scale", "A's latents have a standard deviation near 1: the second column."),
+        _wrong("C", "latent scale", "C's latents have a standard deviation near 1: the second column."),
+        _wrong("B", "prediction", "B cannot denoise, but a number further left is out of bounds too."),
+        _wrong("C", "prediction", "One step of denoising works with C: the third column."),
+        _wrong("A", "condition", "A number further left is out of bounds with A: it can't denoise at all."),
+        _wrong("B", "condition", "A number further left is out of bounds with B. Start there."),
     ),
     hints=(
         "Read each row from the left and stop at the first number that is out of bounds.",
-        f"The possible diagnoses are {', '.join(DIAGNOSES)}; each patient has one of them.",
-        "The network was trained on latents with standard deviation 1. Whose are not? Who does not listen?",
+        "Compare with the healthy model. Whose latents are not as wide as the noise? Who does not listen?",
+        "A: the latents are fine and the caption arrives, yet one step fails. What is left?",
     ),
-    insight="Bad samples say that something is wrong; one number a stage says where.",
+    insight=(
+        "A's answers were read as noise, though it says v; B's first stage had lost its scale; C read the "
+        "empty caption. Bad samples say that something is wrong; one number a stage says where."
+    ),
 )

@@ -7,6 +7,7 @@ import re
 import torch
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
+from ldm_tutorial.conditioning.captions import split_words
 
 
 def to_bytes(x):
@@ -35,6 +36,11 @@ bytes_exercise = Exercise(
             "cutting off instead of rounding",
             lambda x: ((x + 1) * 127.5).clamp(0, 255).to(torch.uint8),
             "The conversion cuts the decimals off, which darkens the picture by half a level. Round first.",
+        ),
+        Mistake(
+            "128 for 127.5",
+            lambda x: ((x + 1) * 128).round().clamp(0, 255).to(torch.uint8),
+            "The range from -1 to 1 is 2 wide and bytes go up to 255, so the slope is 255 / 2.",
         ),
         Mistake(
             "no clipping",
@@ -68,7 +74,7 @@ def _per_side(height, width, f, c):
 compression_exercise = Exercise(
     name="compression factor",
     solution=compression,
-    cases=lambda: [(64, 64, 4, 4), (512, 512, 8, 4), (256, 128, 4, 3)],
+    cases=lambda: [(64, 64, 4, 4), (512, 512, 8, 4), (256, 128, 4, 3), (64, 64, 4, 5)],
     mistakes=(
         Mistake(
             "dividing by f only once",
@@ -81,6 +87,11 @@ compression_exercise = Exercise(
             "f * f counts places. An image has 3 numbers at each place, a latent has c.",
         ),
         Mistake(
+            "forgetting the colours",
+            lambda height, width, f, c: (height * width) / (c * (height // f) * (width // f)),
+            "An image has red, green and blue: 3 numbers at each place.",
+        ),
+        Mistake(
             "the other way up",
             lambda height, width, f, c: (c * (height // f) * (width // f)) / (3 * height * width),
             "That is the share that is left. Asked for is how many times fewer: image over latent.",
@@ -90,14 +101,13 @@ compression_exercise = Exercise(
         "Count the numbers in an image of shape (3, height, width). Then count those in its latent.",
         "The latent has the shape (c, height / f, width / f).",
     ),
-    insight="Every denoising step works on that many fewer numbers; sampling does so 50 times a picture.",
+    insight="Every denoising step, dozens of them a picture, works on that many fewer numbers.",
 )
 
 
 def unknown_words(caption, vocabulary):
     """The words of a caption that the text encoder has never seen, in order."""
-    words = re.findall(r"\w+(?:['’]\w+)*|[^\w\s]", caption.lower())
-    return [word for word in words if word not in vocabulary]
+    return [word for word in split_words(caption) if word not in vocabulary]
 
 
 def _caption_cases():
@@ -106,6 +116,7 @@ def _caption_cases():
         ("a person with purple hair", vocabulary),
         ("A person with long hair, smiling.", vocabulary),
         ("Smiling, with a Ferrari and glasses.", vocabulary),
+        ("A person with a zebra, a ferrari, an apple and a zebra.", vocabulary),
     ]
 
 
@@ -130,6 +141,18 @@ unknown_exercise = Exercise(
             "capital letters and glued commas",
             lambda caption, vocabulary: [word for word in caption.split() if word not in vocabulary],
             "split() leaves 'hair,' in one piece and keeps capital letters. split_words does neither.",
+        ),
+        Mistake(
+            "each word only once",
+            lambda caption, vocabulary: [
+                word for word in dict.fromkeys(split_words(caption)) if word not in vocabulary
+            ],
+            "A word that the caption says twice is not understood twice: keep repeats.",
+        ),
+        Mistake(
+            "the caption's order lost",
+            lambda caption, vocabulary: sorted(set(split_words(caption)) - vocabulary),
+            "A set forgets order and repeats. Go through the words of the caption one by one.",
         ),
         Mistake(
             "the known words instead of the unknown",

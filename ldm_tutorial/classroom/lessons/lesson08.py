@@ -1,4 +1,4 @@
-"""Exercises of lesson 08, Latent diffusion. The patients of its clinic are in `clinic.py`."""
+"""Exercises of lesson 08, Latent diffusion. Those on the loss and the clinic have files of their own."""
 
 # ruff: noqa: ARG005  a mistake takes the arguments of the solution, used or not
 
@@ -6,7 +6,7 @@ import torch
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
 from ldm_tutorial.classroom.lessons.clinic import clinic_exercise
-from ldm_tutorial.diffusion import NoiseSchedule
+from ldm_tutorial.classroom.lessons.training_loss import training_loss_exercise
 
 
 def standardise(z):
@@ -71,90 +71,6 @@ standardise_exercise = Exercise(
 )
 
 
-def training_loss(denoise, schedule, z, t, noise):
-    """Mean squared error of the predicted noise, one number for the batch (equation 2 of the paper)."""
-    z_t = schedule.add_noise(z, noise, t)
-    return (denoise(z_t, t) - noise).square().mean()
-
-
-def _loss_cases():
-    generator = torch.Generator().manual_seed(0)
-    schedule = NoiseSchedule.scaled_linear()
-
-    def denoise(z_t, t):
-        return 0.7 * z_t - torch.cos(t.view(-1, 1, 1, 1) / 3)  # a neighbouring t gives another answer
-
-    def draw(batch):
-        shape = (batch, 4, 8, 8)
-        z, noise = (torch.randn(shape, generator=generator) for _ in range(2))
-        return denoise, schedule, 0.5 * z + 0.2, torch.randint(1, 999, (batch,), generator=generator), noise
-
-    return [draw(4), draw(16)]
-
-
-training_loss_exercise = Exercise(
-    name="the training loss",
-    solution=training_loss,
-    cases=_loss_cases,
-    mistakes=(
-        Mistake(
-            "comparing with the clean latent",
-            lambda denoise, schedule, z, t, noise: (
-                (denoise(schedule.add_noise(z, noise, t), t) - z).square().mean()
-            ),
-            "The network predicts epsilon, the noise that was added. Compare with the noise, not with z.",
-        ),
-        Mistake(
-            "comparing with the noisy latent",
-            lambda denoise, schedule, z, t, noise: (
-                (denoise(z_t := schedule.add_noise(z, noise, t), t) - z_t).square().mean()
-            ),
-            "z_t is the input: a network that returns it unchanged would be perfect. Compare with the noise.",
-        ),
-        Mistake(
-            "showing the network the clean latent",
-            lambda denoise, schedule, z, t, noise: (denoise(z, t) - noise).square().mean(),
-            "Nothing in z tells which noise was drawn: the network must see z_t.",
-        ),
-        Mistake(
-            "t off by one",
-            lambda denoise, schedule, z, t, noise: (
-                (denoise(schedule.add_noise(z, noise, t), t + 1) - noise).square().mean()
-            ),
-            "The network is told t + 1 for a latent with the noise of t. Here t runs from 0 to T - 1.",
-        ),
-        Mistake(
-            "t off by one in the noise",
-            lambda denoise, schedule, z, t, noise: (
-                (denoise(schedule.add_noise(z, noise, t - 1), t) - noise).square().mean()
-            ),
-            "The latent has the noise of t - 1, but the network is told t. Here t runs from 0 to T - 1.",
-        ),
-        Mistake(
-            "a sum instead of a mean",
-            lambda denoise, schedule, z, t, noise: (
-                (denoise(schedule.add_noise(z, noise, t), t) - noise).square().sum()
-            ),
-            "A sum grows with batch and resolution, and the learning rate would have to shrink with them.",
-        ),
-        Mistake(
-            "absolute instead of squared error",
-            lambda denoise, schedule, z, t, noise: (
-                (denoise(schedule.add_noise(z, noise, t), t) - noise).abs().mean()
-            ),
-            "The best answer to absolute error is a median, not the mean that the sampler needs. Square it. "
-            "(A few published models do use it, LSUN churches among them.)",
-        ),
-    ),
-    hints=(
-        "Three lines: make z_t, ask the network, compare.",
-        "z_t = schedule.add_noise(z, noise, t); the network is called as denoise(z_t, t).",
-        "What should the network have answered? The noise. Mean of the squared difference.",
-    ),
-    insight="That is the whole training of a diffusion model; the rest of the loop is housekeeping.",
-)
-
-
 def guided(eps_null, eps_cond, w):
     """The guided prediction: from the unconditional one, w times the way to the conditional one."""
     return eps_null + w * (eps_cond - eps_null)
@@ -213,7 +129,7 @@ def timesteps(T, steps):
 timesteps_exercise = Exercise(
     name="the timesteps of a short run",
     solution=timesteps,
-    cases=lambda: [(1000, 50), (1000, 4), (100, 10)],
+    cases=lambda: [(1000, 50), (1000, 4), (1000, 30), (1000, 7), (100, 10)],
     mistakes=(
         Mistake(
             "t off by one",
@@ -225,6 +141,22 @@ timesteps_exercise = Exercise(
             lambda T, steps: [k * (T // steps) for k in range(steps)][::-1],
             'This is the spacing called "leading": it starts below T - 1, though the noise you start from is '
             "that of T - 1. The network is told that there is still some picture in it.",
+        ),
+        Mistake(
+            "rounding only once",
+            lambda T, steps: [T - 1 - k * round(T / steps) for k in range(steps)],
+            "The rounding error of the stride adds up over the steps. Round each timestep instead.",
+        ),
+        Mistake(
+            "one short stride",
+            lambda T, steps: list(range(T - 1, -1, -(T // steps))),
+            "T // steps is too short a stride unless it divides, and there are more than `steps` of them. "
+            "Round each timestep instead.",
+        ),
+        Mistake(
+            "cutting off instead of rounding",
+            lambda T, steps: [T - 1 - k * T // steps for k in range(steps)],
+            "// rounds the distance from T - 1 down. Take T - k * T / steps, round, and subtract 1.",
         ),
         Mistake(
             "from clean to noisy",
