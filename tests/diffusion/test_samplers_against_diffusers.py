@@ -32,6 +32,9 @@ PREDICTIONS = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
 SPACINGS = ("leading", "trailing", "linspace")
 T, BETAS = 1000, (0.00085, 0.012)
 
+# of numpy 2 about how diffusers turns tensors into arrays
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 every_combination = [
     pytest.mark.parametrize("name", SCHEDULES),
     pytest.mark.parametrize("prediction", PREDICTIONS),
@@ -102,7 +105,7 @@ def step_to_the_next(theirs, t, next_t, *args, **kwargs):
 
 
 @over_every_combination
-@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("eta", [0.0, 0.7])
 def test_ddim(name, prediction, spacing, steps, eta):
     sampler = DDIM(noise_schedule(name, T, *BETAS), steps, eta, spacing, prediction)
     theirs = scheduler(DDIMScheduler, name, prediction, spacing, set_alpha_to_one=True)
