@@ -3,10 +3,13 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from ..spacing import PURE_NOISE
 from .run import Generators, Solver, State
 
 
@@ -28,14 +31,20 @@ class DPMSolverPP2M(Solver):
         generator: Generators = None,  # noqa: ARG002
     ) -> Iterator[State]:
         z, x, ask = self.start(denoise, noise, condition)
-        previous_x0, previous_h = None, 0.0
-        for step in self.path:
-            D = x0 = self.clean(ask(z, step), x, step)
-            h = math.log(step.sigma / step.next_sigma) if step.next_sigma > 0 else math.inf
-            if previous_x0 is not None and h < math.inf:
-                D = torch.lerp(previous_x0, x0, 1 + h / previous_h / 2)
+        previous_x0 = None
+        for step, weight in zip(self.path, self.weights, strict=True):
+            x0 = self.clean(ask(z, step), x, step)
+            D = x0 if weight == 1 else torch.lerp(previous_x0, x0, weight)
             # The formula above divided by a', with e⁻ʰ = σ'/σ
             x = torch.lerp(D, x, step.next_sigma / step.sigma)
             z = step.next_a * x
-            previous_x0, previous_h = x0, h
+            previous_x0 = x0
             yield State(z, x0, step.next_t, step.number)
+
+    @cached_property
+    def weights(self) -> list[float]:
+        """1 + 1/(2r) of each step, how far D lies from the previous x0 to x0 and beyond; 1 where D = x0."""
+        h = [math.log(step.sigma / step.next_sigma) for step in self.path[:-1]]
+        if self.path[0].sigma == PURE_NOISE:
+            h[:1] = [math.inf]  # r as well: x0 as seen in pure noise says nothing of where it is heading
+        return [1.0, *(1 + later / earlier / 2 for earlier, later in pairwise(h)), 1.0][: len(self.path)]

@@ -15,7 +15,9 @@ class Heun(Solver):
     """x' = x + (σ' - σ) (d + d')/2, where d' is the slope where Euler's step arrives. Options: see Solver.
 
     Of second order in the number of steps, at two calls of the denoiser in each. The last step, to σ' = 0
-    where there is no slope, is Euler's; so is a first step from pure noise, where σ is infinite.
+    where there is no slope, is Euler's; so is a first step from pure noise, where σ is infinite. Where σ is
+    finite but huge (20,000 at the noisy end of the cosine schedule) the mean of both slopes misleads a long
+    step; "leading" starts below that.
     """
 
     def __call__(

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -153,12 +152,15 @@ class Sampler:
         """A function (z, step) -> the denoiser's answer, checked; with halves=2 it has twice z's channels."""
         expected = torch.Size([size * halves if dim == 1 else size for dim, size in enumerate(noise.shape)])
         ts, unchecked = self.batched_timesteps(len(noise), noise.device), []
-        no_grad, as_it_is = torch.no_grad(), nullcontext()
+        no_grad = torch.no_grad()
         # A NaN or infinity stays in z, so that looking now and then is enough. Bounds would hide an infinity.
         every = CHECK_EVERY if self.clip is None and self.dynamic_threshold is None else 1
 
         def ask(z: Tensor, step: Step) -> Tensor:
-            with no_grad if torch.is_grad_enabled() else as_it_is:
+            if torch.is_grad_enabled():
+                with no_grad:
+                    output = denoise(z, ts[step.number - 1], condition)
+            else:  # switching it off again would take a tenth of the step
                 output = denoise(z, ts[step.number - 1], condition)
             if output.shape != expected:
                 raise ValueError(
@@ -184,7 +186,8 @@ class Sampler:
             x0 = (step.a**2 * x).sub_(output, alpha=step.a * step.sigma)
         else:
             x0 = output
-        return threshold(x0, self.clip, self.dynamic_threshold)
+        unbounded = self.clip is None and self.dynamic_threshold is None
+        return x0 if unbounded else threshold(x0, self.clip, self.dynamic_threshold)
 
 
 @dataclass(frozen=True)
