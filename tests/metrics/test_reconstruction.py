@@ -1,4 +1,4 @@
-"""PSNR and SSIM: closed forms, and torchmetrics."""
+"""PSNR, SSIM and the perceptual distance: closed forms, and torchmetrics."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from ldm_tutorial.metrics import psnr, ssim
+from ldm_tutorial.metrics import perceptual_distance, psnr, ssim
 
 
 def pair(shape=(4, 3, 32, 48), noise=0.2):
@@ -41,10 +41,11 @@ def test_measures_are_per_image():
         )
 
 
-def test_psnr_agrees_with_torchmetrics():
-    images, references = pair()
+@pytest.mark.parametrize("noise", [0.01, 0.2, 1.0])
+def test_psnr_agrees_with_torchmetrics(noise):
+    images, references = pair(noise=noise)
     expected = peak_signal_noise_ratio(images, references, data_range=2.0, reduction="none", dim=(1, 2, 3))
-    assert torch.allclose(psnr(images, references), expected, atol=1e-4)
+    assert torch.allclose(psnr(images, references), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.05, 0.5])
@@ -53,7 +54,7 @@ def test_ssim_agrees_with_torchmetrics(noise, shape):
     images, references = pair(shape, noise)
     both = [images / 2 + 0.5, references / 2 + 0.5]
     expected = structural_similarity_index_measure(*both, data_range=1.0, reduction="none")
-    assert torch.allclose(ssim(images, references), expected, atol=1e-5)
+    assert torch.allclose(ssim(images, references), expected, atol=1e-5, rtol=0)
 
 
 def test_ssim_forgives_brightness_and_psnr_does_not():
@@ -75,3 +76,25 @@ def test_wrong_shapes_are_named():
         psnr(images, references[1:])
     with pytest.raises(ValueError, match=r"images are \(8, 8\); SSIM needs at least 11 pixels"):
         ssim(images[..., :8, :8], references[..., :8, :8])
+
+
+def test_perceptual_distance_is_per_image_and_takes_any_network():
+    images, references = pair()
+
+    class Spread(torch.nn.Module):
+        def forward(self, x, y):
+            return (x - y).flatten(1).std(1)
+
+    expected = (images - references).flatten(1).std(1)
+    assert torch.allclose(perceptual_distance(images, references, Spread()), expected)
+    with pytest.raises(ValueError, match="both must be the same"):
+        perceptual_distance(images, references[1:], Spread())
+
+
+def test_perceptual_distance_of_worse_copies_is_larger():
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra 'perceptual' is not installed")
+    images, references = pair(noise=0.05)
+    worse, _ = pair(noise=0.4)
+    near, far = perceptual_distance(images, references), perceptual_distance(worse, references)
+    assert near.shape == (4,) and (near > 0).all() and (far > near).all()
+    assert perceptual_distance(references, references).abs().max() == 0
