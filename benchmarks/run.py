@@ -11,7 +11,13 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import against_diffusers, latent_against_pixel, sampler_arithmetic
+from benchmarks import (
+    against_diffusers,
+    latent_against_pixel,
+    nearest_code,
+    rate_distortion,
+    sampler_arithmetic,
+)
 from ldm_tutorial import __version__
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -19,6 +25,8 @@ PARTS = {
     "Against diffusers, same weights": against_diffusers,
     "Latents against pixels, same U-Net": latent_against_pixel,
     "Samplers without their network": sampler_arithmetic,
+    "The nearest code": nearest_code,
+    "Rate and distortion of the first stages": rate_distortion,
 }
 
 
