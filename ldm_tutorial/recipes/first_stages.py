@@ -32,26 +32,29 @@ PEEPS_KL_F4 = FirstStageRecipe(
     training=replace(SMALL_STAGE, steps=5000),
 )
 
-# The downsampling study: more latent channels only where the paper has them.
+# The downsampling study and the plain autoencoder: more latent channels only where the paper has them.
+STUDY = replace(SMALL_STAGE, steps=3000)  # shorter: they are there to be compared
+
 PEEPS_KL_F2 = replace(
     PEEPS_KL_F4,
     name="peeps-kl-f2",
     about="KL autoencoder of the bundled portraits, f = 2",
     first_stage=replace(PEEPS_KL_F4.first_stage, channel_mult=(1,)),
+    training=STUDY,
 )
 PEEPS_KL_F8 = replace(
     PEEPS_KL_F4,
     name="peeps-kl-f8",
     about="KL autoencoder of the bundled portraits, f = 8",
     first_stage=replace(PEEPS_KL_F4.first_stage, channel_mult=(1, 2, 4)),
-    training=replace(PEEPS_KL_F4.training, steps=4000),  # each takes half as long again
+    training=STUDY,
 )
 PEEPS_KL_F16 = replace(
     PEEPS_KL_F4,
     name="peeps-kl-f16",
     about="KL autoencoder of the bundled portraits, f = 16",
     first_stage=replace(PEEPS_KL_F4.first_stage, channel_mult=(1, 2, 3, 3), latent_channels=16),
-    training=replace(PEEPS_KL_F4.training, steps=4000),
+    training=STUDY,
 )
 
 PEEPS_VQ_F4 = replace(
@@ -64,6 +67,7 @@ PEEPS_VQ_F4 = replace(
         ema_decay=0.99,
         restart=0.1,  # without it a third of the codes or more is never used
     ),
+    training=replace(SMALL_STAGE, steps=4000),
 )
 
 PEEPS_AE_F4 = replace(
@@ -71,6 +75,7 @@ PEEPS_AE_F4 = replace(
     name="peeps-ae-f4",
     about="autoencoder of the bundled portraits without regularisation, f = 4",
     first_stage=PlainConfig(**asdict(PEEPS_KL_F4.first_stage)),
+    training=STUDY,
 )
 
 
@@ -87,7 +92,7 @@ def sharper(recipe: FirstStageRecipe) -> FirstStageRecipe:
         adversarial_start=0.2,  # until then the perceptual loss has done its part
         discriminator_layers=2,  # patches of 34 pixels: half a picture's side, as 70 are a quarter of 256
         discriminator_channels=32,
-        training=replace(recipe.training, steps=2500, learning_rate=2e-4),  # the decoder knows its task
+        training=replace(recipe.training, steps=2000, learning_rate=2e-4),  # the decoder knows its task
     )
 
 
@@ -106,7 +111,7 @@ CELEBA64_KL_F8 = replace(
     name="celeba64-kl-f8",
     about="KL autoencoder of CelebA faces at 64x64, f = 8",
     first_stage=replace(SMALL_KL, channel_mult=(1, 2, 4)),
-    training=replace(SMALL_STAGE, steps=4000),  # each takes half as long again
+    training=STUDY,
 )
 
 CELEBA64_VQ_F4 = replace(
@@ -114,7 +119,7 @@ CELEBA64_VQ_F4 = replace(
     name="celeba64-vq-f4",
     about="VQ autoencoder of CelebA faces at 64x64, f = 4, 1024 codes",
     first_stage=VQConfig(**asdict(SMALL_KL), codes=1024, ema_decay=0.99, restart=0.1),
-    training=replace(SMALL_STAGE, steps=5500),
+    training=replace(SMALL_STAGE, steps=4000),
 )
 
 CELEBA64_KL_F4_GAN = sharper(CELEBA64_KL_F4)
