@@ -20,7 +20,7 @@ from ldm_tutorial.recipes import all_recipes
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(FOLDER.glob("*.ipynb"))
-DRAWING = {"grid", "rows", "strip", "maps", "curves", "bars", "explore"}
+DRAWING = {"grid", "rows", "strip", "maps", "curves", "bars", "scatter", "paths", "explore"}
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
@@ -54,7 +54,7 @@ def draws(source):
 
 
 def test_there_are_lessons():
-    assert {"00_welcome", "08_latent_diffusion"} <= {path.stem for path in LESSONS}
+    assert {"00_welcome", "04_ddpm", "08_latent_diffusion"} <= {path.stem for path in LESSONS}
 
 
 def test_it_is_clean_and_every_cell_was_run(notebook):

@@ -133,12 +133,12 @@ def diagnoses():
 clinic_exercise = Exercise(
     name="the clinic",
     solution=diagnoses,
+    choices=DIAGNOSES,
     mistakes=(
         Mistake(
             "A and C mixed up",
             lambda: RIGHT | {"A": RIGHT["C"], "C": RIGHT["A"]},
-            "Both miss the known point. But only one of them has noise left at the end that its network did "
-            "not see.",
+            "Both miss the known point. But only one of them has noise left at the end.",
         ),
         Mistake(
             "C and E mixed up",
@@ -161,9 +161,12 @@ clinic_exercise = Exercise(
     ),
     hints=(
         "Compare each row with the healthy one, from the left, and stop at the first number that differs.",
-        f"The possible diagnoses are {', '.join(DIAGNOSES)}; each patient has one of them.",
-        "Data std: the scale. Loss: the weights. The two ends: the schedules. Noise left: the last step. "
+        "Data std: the scale. Loss: the weights. The two ends: the schedules. Noise left: the last step.",
         "What can be wrong with a sampler whose known point is missed although all these are in order?",
     ),
-    insight="A loss says nothing about the sampler, and a low loss nothing without the scale of the data.",
+    insight=(
+        "A's last step added noise; B's points were a fifth of their size; C told its network the timestep "
+        "before; D's average was mostly random weights; E's sampler had the βs of 1000 steps. A loss says "
+        "nothing about the sampler, and a low loss nothing without the scale of the data."
+    ),
 )
