@@ -42,7 +42,9 @@ class Exercise:
     name: what the reader calls it. solution: the tested answer, a function; without arguments where the task
     asks for a value. cases: returns the arguments on which answers are compared. mistakes: wrong answers
     that are recognised. hints: from a nudge to nearly everything. insight: a sentence worth keeping.
-    choices: where the answer is a dict, what its values may be.
+    choices: where the answer is a dict, what its values may be. probe: turns a function, the reader's and
+    the solution alike, into the one that is compared, where its value alone does not show a mistake (a loss
+    and its gradients, say).
     """
 
     name: str
@@ -53,6 +55,7 @@ class Exercise:
     insight: str = ""
     tolerance: float = TOLERANCE
     choices: tuple[str, ...] = ()
+    probe: Callable[[Callable], Callable] = lambda function: function
 
     def hint(self, number: int = 1) -> None:
         """Print the hint of that number, 1 being the gentlest."""
@@ -90,12 +93,12 @@ def judge(exercise: Exercise, answer) -> Verdict:
     if stray := [value for value in chosen if value not in exercise.choices]:
         return Verdict("wrong", f"{title}: {stray[0]!r} is none of {', '.join(exercise.choices)}.")
     cases = exercise.cases()
-    truths = [exercise.solution(*copy.deepcopy(case)) for case in cases]
-    answers = []
+    truths = [exercise.probe(exercise.solution)(*copy.deepcopy(case)) for case in cases]
+    seen, answers = exercise.probe(answer) if callable(answer) else answer, []
     for case in cases:
         given = copy.deepcopy(case)
         try:
-            value = answer(*given) if callable(answer) else answer
+            value = seen(*given) if callable(answer) else seen
         except NotImplementedError:
             return _blank(title)
         except Exception as error:  # whatever the reader's code raises is part of the lesson
@@ -112,7 +115,7 @@ def judge(exercise: Exercise, answer) -> Verdict:
     if not any(said):
         return Verdict("right", f"{title}: right. {exercise.insight}".rstrip())
     for mistake in exercise.mistakes:
-        wrong = [mistake.answer(*copy.deepcopy(case)) for case in cases]
+        wrong = [exercise.probe(mistake.answer)(*copy.deepcopy(case)) for case in cases]
         if all(map(partial(_same_mistake, exercise.tolerance), answers, wrong, truths)):
             text = f"{title}: not yet. This is a well-known slip: {mistake.name}. {mistake.explanation}"
             return Verdict("mistake", text, mistake.name)
