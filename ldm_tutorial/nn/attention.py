@@ -37,8 +37,15 @@ class Attention(nn.Module):
         if mask is not None:
             mask = rearrange(mask, "b m -> b 1 1 m")  # the same for every head and every query
         q, k, v = (rearrange(each, "b n h d -> b h n d") for each in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        out = self.attend(q, k, v, mask)
         return self.to_out(rearrange(out, "b h n d -> b n (h d)"))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """q `(B, heads, N, d)`, k and v `(B, heads, M, d)` -> `(B, heads, N, d)`, in one fused kernel.
+
+        The weights never exist in memory; `unet.attention_maps` puts a slower way in this one's place.
+        """
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
 class ImageSelfAttention(nn.Module):
