@@ -29,7 +29,7 @@ class FirstStageObjective(nn.Module):
     `perceptual`: a distance of images, weighted by `perceptual_weight` and added to the error.
     `discriminator`: the second player. From `adversarial_start`, a fraction of the run, it learns to tell
     copies from images, and the autoencoder to have them taken for images, at `adversarial_weight` x the
-    adaptive weight.
+    adaptive weight. It learns at `discriminator_rate` x the autoencoder's learning rate.
     `preview`: images (n, 3, H, W) in [-1, 1] that the strip shows above their reconstructions.
     """
 
@@ -45,6 +45,7 @@ class FirstStageObjective(nn.Module):
         discriminator: nn.Module | None = None,
         adversarial_weight: float = 0.5,
         adversarial_start: float = 0.0,
+        discriminator_rate: float = 1.0,
     ):
         super().__init__()
         check_start(adversarial_start)
@@ -53,6 +54,7 @@ class FirstStageObjective(nn.Module):
         self.perceptual, self.perceptual_weight = perceptual, perceptual_weight
         self.discriminator, self.adversarial_weight = discriminator, adversarial_weight
         self.adversarial_start, self.progress = adversarial_start, 0.0
+        self.rates = {"discriminator": discriminator_rate}
 
     def __len__(self) -> int:
         return len(self.images)

@@ -13,6 +13,8 @@ One with an adversary has two *players*, and then also
 
     objective.players -> dict              name -> the parameters that this player trains
 
+    objective.rates -> dict                name -> its multiple of the learning rate; 1 where it has none
+
 Each has an optimizer of its own. `loss` is then the sum of what each of them minimises, made so that the
 gradient of one's part reaches its own parameters only. What begins late in a run asks `objective.progress`,
 the share of the steps that are done, which the loop sets.
@@ -68,6 +70,7 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
     objective.to(accelerator.device)
     if config.channels_last:
         objective.to(memory_format=torch.channels_last)
+    rates = getattr(objective, "rates", {})
     optimizers = [
         torch.optim.AdamW(
             parameters, config.learning_rate, config.betas, weight_decay=config.weight_decay, fused=True
@@ -90,8 +93,8 @@ def train(objective, config: TrainingConfig, run: Path, resume: bool = False, pr
     with StopFlag() as stop, bar:
         for step in range(start, config.steps):
             objective.progress = step / config.steps
-            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-                group["lr"] = learning_rate(config, step)
+            for player, optimizer in zip(players, optimizers, strict=True):
+                optimizer.param_groups[0]["lr"] = rates.get(player, 1.0) * learning_rate(config, step)
             for part, batch in enumerate(next(batches)):
                 batch = {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
                 with accelerator.autocast():

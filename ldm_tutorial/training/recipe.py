@@ -52,6 +52,8 @@ class FirstStageRecipe:
     """strided convolutions of the discriminator: it judges patches of 70 pixels with 3, of 34 with 2"""
     discriminator_channels: int = 64
     """channels of the discriminator after its first convolution"""
+    discriminator_rate: float = 1.0
+    """learning rate of the discriminator as a multiple of the autoencoder's (Heusel et al. 2017)"""
     start_from: str | None = None
     """checkpoint whose weights the run starts with: a bundled name or a folder"""
     train: Literal["all", "decoder"] = "all"

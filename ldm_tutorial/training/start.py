@@ -92,6 +92,7 @@ def first_stage_objective(recipe: FirstStageRecipe, images) -> FirstStageObjecti
         discriminator,
         recipe.adversarial_weight,
         recipe.adversarial_start,
+        recipe.discriminator_rate,
     )
 
 
