@@ -6,14 +6,32 @@ from ldm_tutorial.metrics.attributes import (
     AttributeClassifierConfig,
     attribute_accuracy,
 )
+from ldm_tutorial.metrics.bias import FewSamplesWarning, distances_by_n, extrapolate, measured_bias
+from ldm_tutorial.metrics.frechet import Gaussian, frechet_distance
+from ldm_tutorial.metrics.inception_score import inception_score
+from ldm_tutorial.metrics.kernel import kernel_distance, kernel_distance_of_subsets
+from ldm_tutorial.metrics.manifolds import density_coverage, precision_recall
+from ldm_tutorial.metrics.moments import Moments
 from ldm_tutorial.metrics.reconstruction import perceptual_distance, psnr, ssim
 
 __all__ = [
     "AttributeAccuracy",
     "AttributeClassifier",
     "AttributeClassifierConfig",
+    "FewSamplesWarning",
+    "Gaussian",
+    "Moments",
     "attribute_accuracy",
+    "density_coverage",
+    "distances_by_n",
+    "extrapolate",
+    "frechet_distance",
+    "inception_score",
+    "kernel_distance",
+    "kernel_distance_of_subsets",
+    "measured_bias",
     "perceptual_distance",
+    "precision_recall",
     "psnr",
     "ssim",
 ]
