@@ -1,0 +1,113 @@
+"""Lesson 03: its solutions are what the package does, its pictures distorted as they are said to be."""
+
+import pytest
+import torch
+from torch import nn
+
+from ldm_tutorial.classroom.lessons import contest, lesson03
+from ldm_tutorial.classroom.lessons.distortions import (
+    at_error,
+    blurred,
+    crops,
+    enlarged,
+    everywhere,
+    noisy,
+    receptive_field,
+    shifted,
+)
+from ldm_tutorial.first_stage import PatchDiscriminator, adaptive_weight, hinge_d_loss, hinge_g_loss
+from ldm_tutorial.metrics import psnr
+
+
+def draw(*shape, seed=0):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+@pytest.fixture
+def images():
+    return draw(4, 3, 16, 16)
+
+
+def test_psnr_is_the_packages(images):
+    copies = images + 0.1 * draw(*images.shape, seed=1)
+    torch.testing.assert_close(lesson03.psnr(copies, images), psnr(copies, images))
+
+
+def test_hinge_losses_are_the_packages():
+    real, fake = 2 * draw(4, 1, 5, 5), 2 * draw(4, 1, 5, 5, seed=1)
+    torch.testing.assert_close(lesson03.hinge(real, fake), (hinge_d_loss(real, fake), hinge_g_loss(fake)))
+
+
+def test_the_adaptive_weight_is_the_packages():
+    last = draw(5, 4).requires_grad_()
+    copies = draw(6, 5, seed=1) @ last
+    losses = (copies - 1).square().mean(), -copies.mean()
+    torch.testing.assert_close(contest.adaptive(*losses, last), adaptive_weight(*losses, last))
+
+
+def test_the_contest_leaves_each_player_its_own_gradient():
+    x, decoder, judge = draw(8, 4), draw(4, 4, seed=1).requires_grad_(), nn.Linear(4, 2)
+    ours, theirs = contest.contest(judge, x, x @ decoder)
+    theirs.backward()
+    assert decoder.grad is None, "the discriminator's loss must not reach the autoencoder"
+    kept = [p.grad.clone() for p in judge.parameters()]
+    ours.backward()
+    assert decoder.grad.abs().max() > 0
+    assert all(torch.equal(p.grad, k) for p, k in zip(judge.parameters(), kept, strict=True)), (
+        "the autoencoder's loss must not reach the discriminator"
+    )
+
+
+@pytest.mark.parametrize(("name", "size", "f", "channels"), [("kl-f8", 256, 8, 4), ("kl-f16", 256, 16, 16)])
+def test_latents_of_the_papers_models(name, size, f, channels):
+    shape, ratio = lesson03.latent(size, f, channels)
+    assert shape == (channels, size // f, size // f)
+    assert ratio == 48, f"{name}: 196,608 numbers become 4,096"
+
+
+def test_a_shift_moves_pixels_and_repeats_the_edge(images):
+    moved = shifted(images, 2, -1)
+    assert torch.equal(moved[..., :-1, 2:], images[..., 1:, :-2])
+    assert torch.equal(moved[..., :-1, 0], images[..., 1:, 0])
+    assert torch.equal(shifted(images, 0), images)
+
+
+def test_a_blur_keeps_what_is_flat_and_the_mean():
+    flat = torch.full((1, 3, 16, 16), 0.3)
+    torch.testing.assert_close(blurred(flat, 1.0), flat)
+    dot = torch.zeros(1, 3, 33, 33)
+    dot[..., 16, 16] = 1
+    spread = blurred(dot, 1.0)[0, 0]
+    places = torch.arange(33) - 16.0
+    assert spread.sum().item() == pytest.approx(1, abs=1e-4)
+    assert (spread.sum(0) * places**2).sum().item() == pytest.approx(1, abs=0.02), "a variance of sigma^2"
+
+
+def test_distortions_are_brought_to_the_same_error(images):
+    target = torch.tensor(0.04)
+    for distorted in (blurred(images, 1.0), noisy(images, 1.0), shifted(images, 1)):
+        error = (at_error(images, distorted, target) - images).square().mean((1, 2, 3))
+        torch.testing.assert_close(error, target.expand(4))
+
+
+def test_noise_is_the_same_for_the_same_seed(images):
+    assert torch.equal(noisy(images, 0.1), noisy(images, 0.1))
+    assert not torch.equal(noisy(images, 0.1), noisy(images, 0.1, seed=1))
+
+
+def test_a_picture_everywhere_has_itself_in_the_middle(images):
+    places = everywhere(images[0], 1)
+    assert places.shape == (9, 3, 16, 16)
+    assert torch.equal(places[4], images[0])
+    assert torch.equal(places[0], shifted(images[:1], -1, -1)[0])
+
+
+def test_details_are_cut_where_they_are_asked_for(images):
+    assert torch.equal(crops(images, 2, 5, 8), images[:, :, 2:10, 5:13])
+    assert enlarged({"a": images, "b": -images}, [(0, 0), (2, 3), (4, 4), (8, 8)], 8, "two rows").png
+
+
+@pytest.mark.parametrize(("layers", "patch"), [(1, 16), (2, 34), (3, 70)])
+def test_patches_of_the_discriminator(layers, patch):
+    """Isola et al. 2017, appendix 6.1.2."""
+    assert receptive_field(PatchDiscriminator(ndf=4, n_layers=layers)) == patch
