@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ldm_tutorial.commands.common import Checkpoint, parse
+from ldm_tutorial.commands.network import show_network
 from ldm_tutorial.conditioning import CaptionConditioner
 from ldm_tutorial.first_stage import CodePrior
 from ldm_tutorial.latent_diffusion import LatentDiffusion
@@ -20,11 +21,20 @@ class Info:
     """Say what is in a checkpoint; refuse a damaged one."""
 
     checkpoint: Checkpoint
-    """a bundled checkpoint (peeps-ldm ...) or the folder of a run"""
+    """a bundled checkpoint (peeps-ldm ...) or the folder of a run; with the options below also a recipe"""
+    blocks: bool = False
+    """where the U-Net's parameters, arithmetic and memory are, block by block"""
+    batch_size: int | None = None
+    """say what memory training takes with so many images at a time"""
+    memory: bool = False
+    """the same for the recipe's own batch size"""
 
 
 def main(arguments: list[str]) -> None:
     options = parse(Info, "info", arguments)
+    if options.blocks or options.memory or options.batch_size is not None:
+        show_network(options.checkpoint, options.blocks, options.memory, options.batch_size)
+        return
     folder = find_checkpoint(options.checkpoint)
     model = load_checkpoint(folder)
     facts = {"kind": f"{type(model).__name__}, in {folder}", **shapes(model), "parameters": parameters(model)}
