@@ -88,7 +88,7 @@ def sharper(recipe: FirstStageRecipe) -> FirstStageRecipe:
         start_from=recipe.name,
         train="decoder",
         perceptual_weight=1.0,
-        adversarial_weight=0.2,  # with the paper's 0.5 the discriminator stays at chance for the whole of so short a run
+        adversarial_weight=0.2,  # with the paper's 0.5 the discriminator stays at chance in so short a run
         adversarial_start=0.1,  # until then the perceptual loss has done most of its part
         discriminator_rate=5.0,  # so that it finds something: the copies are good from the start
         discriminator_layers=2,  # patches of 34 pixels: half a picture's side, as 70 are a quarter of 256
