@@ -18,6 +18,7 @@ from benchmarks import (
     rate_distortion,
     sampler_arithmetic,
 )
+from benchmarks.device import ON_GPU
 from ldm_tutorial import __version__
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -33,19 +34,24 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="timed turns of every contestant")
-    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of PyTorch")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    if ON_GPU:
+        options.threads = options.threads[:1]  # they would make no difference
     text = [
         "# How fast it is",
         "Contestants take turns in one process, in opposite order every other round. A number is the median\n"
-        "over the rounds, with the middle half of them in brackets.",
+        "over the rounds, with the middle half of them in brackets. With one thread, time is that for which\n"
+        "the thread had a core; with two it is the time on the wall.",
         describe(options),
     ]
     for title, part in PARTS.items():
-        print(title, flush=True)
-        text += [f"## {title}", part.__doc__, markdown(part.HEADER, part.table(options.rounds))]
-        print(text[-1], flush=True)
+        text += [f"## {title}", part.__doc__]
+        for threads in options.threads if getattr(part, "THREADED", False) else options.threads[:1]:
+            torch.set_num_threads(threads)
+            print(f"{title}, threads: {threads}", flush=True)
+            text += [f"Threads: {threads}", markdown(part.HEADER, part.table(options.rounds))]
+            print(text[-1], flush=True)
     RESULTS.write_text("\n\n".join(text) + "\n", encoding="utf-8")
     print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
 
@@ -56,12 +62,19 @@ def describe(options: argparse.Namespace) -> str:
     return "\n".join(
         [
             f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}",
-            f"- Threads: {options.threads}",
+            f"- Where the networks run: {where()}",
             f"- Versions: ldm_tutorial {__version__}, {packages}, Python {platform.python_version()}",
             f"- Date: {datetime.date.today().isoformat()}; load before the start: {load()}",
             f"- Command: `{command}` ({options.rounds} rounds)",
         ]
     )
+
+
+def where() -> str:
+    """The device of the networks, and how they run there."""
+    if ON_GPU:
+        return f"{torch.cuda.get_device_name()}, bfloat16, channels_last, torch.compile"
+    return "on the processor, float32"
 
 
 def processor() -> str:
