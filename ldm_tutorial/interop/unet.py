@@ -16,7 +16,7 @@ from ldm_tutorial.interop.layers import (
     require,
 )
 from ldm_tutorial.nn import Downsample, ImageSelfAttention, ResBlock, Upsample
-from ldm_tutorial.unet import SpatialTransformer, UNet, UNetConfig
+from ldm_tutorial.unet import ControlNet, SpatialTransformer, UNet, UNetConfig
 from ldm_tutorial.unet.blocks import Block
 
 
@@ -28,16 +28,7 @@ def unet_from_diffusers(module: nn.Module) -> UNet:
     """
     with torch.device("meta"):
         unet = UNet(unet_config_from_diffusers(module.config))
-    copy(unet.time.linear1, module.time_embedding.linear_1)
-    copy(unet.time.linear2, module.time_embedding.linear_2)
-    if unet.added is not None:
-        copy(unet.added, module.class_embedding)
-    copy(unet.conv_in, module.conv_in)
-    for ours, theirs in zip(unet.down, module.down_blocks, strict=True):
-        copy_blocks(ours.blocks, theirs)
-        if ours.resample is not None:
-            copy_resampling(ours.resample, theirs.downsamplers[0])
-    copy_blocks(unet.middle, module.mid_block)
+    copy_way_down(unet, module)
     for ours, theirs in zip(unet.up, module.up_blocks, strict=True):
         copy_blocks(ours.blocks, theirs)
         if ours.resample is not None:
@@ -46,6 +37,20 @@ def unet_from_diffusers(module: nn.Module) -> UNet:
     copy(unet.conv_out, module.conv_out)
     check_complete(unet, module)
     return unet.train(module.training)
+
+
+def copy_way_down(ours: UNet | ControlNet, theirs: nn.Module) -> None:
+    """The encoder half and the middle."""
+    copy(ours.time.linear1, theirs.time_embedding.linear_1)
+    copy(ours.time.linear2, theirs.time_embedding.linear_2)
+    if ours.added is not None:
+        copy(ours.added, theirs.class_embedding)
+    copy(ours.conv_in, theirs.conv_in)
+    for level, their_level in zip(ours.down, theirs.down_blocks, strict=True):
+        copy_blocks(level.blocks, their_level)
+        if level.resample is not None:
+            copy_resampling(level.resample, their_level.downsamplers[0])
+    copy_blocks(ours.middle, theirs.mid_block)
 
 
 def unet_config_from_diffusers(config: dict) -> UNetConfig:

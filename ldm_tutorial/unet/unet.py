@@ -1,11 +1,14 @@
 """The denoising network (Ho et al. 2020, Dhariwal & Nichol 2021, Rombach et al. 2022)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from ldm_tutorial.nn import NormSiLU, TimestepMLP, check_images, zeroed
+from ldm_tutorial.nn import NormSiLU, TimestepMLP, zeroed
 from ldm_tutorial.unet.blocks import Block, Level, downsample, upsample
 from ldm_tutorial.unet.config import UNetConfig
+from ldm_tutorial.unet.encoder import check_inputs, time_vector, way_down
 
 
 class UNet(nn.Module):
@@ -13,6 +16,7 @@ class UNet(nn.Module):
 
     z `(B, in_channels, h, w)`, t int64 `(B,)`, context `(B, M, context_dim)`, mask bool `(B, M)` True where a
     token is real, added `(B, added_dim)` -> `(B, out_channels, h, w)`. ValueError where a shape doesn't fit.
+    residuals: what a ControlNet adds to every skip connection and, last, to the lowest feature map.
     The last convolution starts at zero.
     """
 
@@ -60,24 +64,17 @@ class UNet(nn.Module):
         context: Tensor | None = None,
         mask: Tensor | None = None,
         added: Tensor | None = None,
+        residuals: Sequence[Tensor] | None = None,
     ) -> Tensor:
-        self._check(z, t, context, mask, added)
-        time = self.time(t.expand(len(z)))
-        if added is not None:
-            time = time + self.added(added)
-        h = self.conv_in(z)
-
-        skips = [h]
-        for level in self.down:
-            for block in level.blocks:
-                h = block(h, time, context, mask)
-                skips.append(h)
-            if level.resample is not None:
-                h = level.change_size(h, time)
-                skips.append(h)
-
-        for block in self.middle:
-            h = block(h, time, context, mask)
+        check_inputs(self, z, t, context, mask, added)
+        time = time_vector(self, t.expand(len(z)), added)
+        h, skips = way_down(self, self.conv_in(z), time, context, mask)
+        if residuals is not None:
+            if len(residuals) != len(skips) + 1:
+                raise ValueError(f"{len(residuals)} residuals came; this U-Net takes {len(skips) + 1}")
+            *beside, at_the_bottom = residuals
+            skips = [skip + residual for skip, residual in zip(skips, beside, strict=True)]
+            h = h + at_the_bottom
 
         for level in self.up:
             for block in level.blocks:
@@ -86,22 +83,3 @@ class UNet(nn.Module):
                 h = level.change_size(h, time)
 
         return self.conv_out(self.norm_out(h))
-
-    def _check(self, z: Tensor, t: Tensor, context, mask, added) -> None:
-        check_images(z, "z", self.config.in_channels, self.config.downsampling)
-        if t.ndim > 1 or t.numel() not in (1, len(z)):
-            raise ValueError(f"t must have shape ({len(z)},), got {tuple(t.shape)}")
-        width = self.config.context_dim
-        if width is None and context is not None:
-            raise ValueError("context was given, but this U-Net has no cross-attention (context_dim is None)")
-        if width is not None and context is None:
-            raise ValueError(f"context is missing: this U-Net needs (B, M, {width}) tokens")
-        if context is not None and (context.ndim != 3 or len(context) != len(z) or context.shape[2] != width):
-            raise ValueError(f"context must have shape ({len(z)}, M, {width}), got {tuple(context.shape)}")
-        if context is not None and mask is not None and mask.shape != context.shape[:2]:
-            expected, got = tuple(context.shape[:2]), tuple(mask.shape)
-            raise ValueError(f"mask must have the shape {expected} of the context's tokens, got {got}")
-        expected = None if self.added is None else (len(z), self.added.in_features)
-        got = None if added is None else tuple(added.shape)
-        if got != expected:
-            raise ValueError(f"added must be {expected or 'left out'} for this U-Net, got {got or 'nothing'}")
