@@ -1,10 +1,12 @@
 """Lesson 03: its solutions are what the package does, its pictures distorted as they are said to be."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from ldm_tutorial.classroom.lessons import contest, lesson03
+from ldm_tutorial.classroom.lessons import contest, downsampling, lesson03
 from ldm_tutorial.classroom.lessons.distortions import (
     at_error,
     blurred,
@@ -15,8 +17,22 @@ from ldm_tutorial.classroom.lessons.distortions import (
     receptive_field,
     shifted,
 )
-from ldm_tutorial.first_stage import PatchDiscriminator, adaptive_weight, hinge_d_loss, hinge_g_loss
+from ldm_tutorial.first_stage import (
+    IdentityFirstStage,
+    KLAutoencoder,
+    KLConfig,
+    PatchDiscriminator,
+    PlainAutoencoder,
+    PlainConfig,
+    VQAutoencoder,
+    VQConfig,
+    adaptive_weight,
+    hinge_d_loss,
+    hinge_g_loss,
+)
 from ldm_tutorial.metrics import psnr
+
+TINY = {"channels": 8, "channel_mult": (1, 2), "res_blocks": 1, "norm_groups": 4, "mid_attention": False}
 
 
 def draw(*shape, seed=0):
@@ -111,3 +127,32 @@ def test_details_are_cut_where_they_are_asked_for(images):
 def test_patches_of_the_discriminator(layers, patch):
     """Isola et al. 2017, appendix 6.1.2."""
     assert receptive_field(PatchDiscriminator(ndf=4, n_layers=layers)) == patch
+
+
+def test_sizes_in_numbers_and_bits(images):
+    assert downsampling.numbers(IdentityFirstStage(), 16) == 768
+    assert downsampling.bits(IdentityFirstStage(), images) == 768 * 8
+    vq = VQAutoencoder(VQConfig(**TINY, codes=32))
+    assert downsampling.numbers(vq, 16) == 64, "8x8 codes, each counted once"
+    assert downsampling.bits(vq, images) == 64 * 5, "a code of 32 has 5 bits"
+
+
+def test_bits_of_a_gaussian_are_its_kl(images):
+    stage = KLAutoencoder(KLConfig(**TINY, latent_channels=3)).eval()
+    with torch.no_grad():  # a posterior N(1, 1) everywhere: KL = 1/2 nat a number
+        stage.quant_conv.weight.zero_()
+        stage.quant_conv.bias.copy_(torch.tensor([1.0, 1, 1, 0, 0, 0]))
+    count = downsampling.numbers(stage, 16)
+    assert count == 8 * 8 * 3
+    assert downsampling.bits(stage, images) == pytest.approx(0.5 * count / math.log(2))
+
+
+def test_bits_of_an_autoencoder_without_noise_are_unknown(images):
+    with pytest.raises(ValueError, match="stage is a PlainAutoencoder"):
+        downsampling.bits(PlainAutoencoder(PlainConfig(**TINY)), images)
+
+
+def test_the_papers_table_is_ordered_as_in_the_paper():
+    found = {row["model"]: row for row in downsampling.PAPER}
+    assert found["kl-f8"]["PSNR, dB"] == 24.19 and found["vq-f4"]["rFID"] == 0.58
+    assert all(row["model"].endswith(f"f{row['f']}") for row in downsampling.PAPER)
