@@ -49,7 +49,7 @@ def test_a_wrong_gradient_behind_a_right_value_is_seen():
     value, of_z, of_e = told(randn(3, 2), randn(3, 2, seed=1))
     torch.testing.assert_close(value, randn(3, 2, seed=1))
     assert not of_z.any() and of_e.abs().min() >= 0.5
-    assert vq_gradients.with_gradients(lambda z, e: None)(randn(1, 2), randn(1, 2)) is None
+    assert vq_gradients.with_gradients(lambda *_: None)(randn(1, 2), randn(1, 2)) is None
     verdict = judge(vq_gradients.straight_through_exercise, lambda z, e: e + 2 * (z - z.detach()))
     assert verdict.status == "wrong" and "Entry 1" in verdict.text, verdict.text
 

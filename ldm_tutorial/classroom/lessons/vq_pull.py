@@ -12,9 +12,10 @@ LATENT, CODE = (-1.6, 1.4), (-1.2, -0.8)  # where the two begin
 def tug(codes: float, commitment: float, steps: int = 150, rate: float = 0.02) -> Tensor:
     """The places of latent and code while gradient descent goes on, (steps + 1, 2, 2): time, which, x and y.
 
-    The loss is |e - wanted|^2, with its gradient copied to z, + codes |sg(z) - e|^2 + commitment |z - sg(e)|^2.
-    The paper has codes = 1. In small steps both come to rest like exp(-s t), where t counts steps times rate
-    and s is the smaller real part of (codes + commitment) -+ sqrt((codes + commitment)^2 - 4 codes).
+    Minimised is |e - wanted|^2, with its gradient copied to z, + codes |sg(z) - e|^2
+    + commitment |z - sg(e)|^2; the paper has codes = 1. In small steps both come to rest like exp(-s t);
+    t is steps times rate and s the smaller real part of
+    (codes + commitment) -+ sqrt((codes + commitment)^2 - 4 codes).
     """
     z, e = torch.tensor(LATENT, requires_grad=True), torch.tensor(CODE, requires_grad=True)
     wanted, places = torch.tensor(WANTED), [torch.tensor([LATENT, CODE])]
