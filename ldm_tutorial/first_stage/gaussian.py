@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class DiagonalGaussian:
-    """N(mean, diag(exp(logvar))) over latents; both `(B, c, h, w)`. Kingma & Welling 2014."""
+    """N(mean, diag(exp(logvar))) over latents; both `(B, c, h, w)` or `(B, d)`. Kingma & Welling 2014."""
 
     mean: Tensor
     logvar: Tensor
@@ -30,4 +30,4 @@ class DiagonalGaussian:
     def kl(self) -> Tensor:
         """KL(self || N(0, I)) of each latent in nats: 1/2 sum(mean^2 + var - 1 - log var). float32 `(B,)`"""
         mean, logvar = self.mean.float(), self.logvar.float()
-        return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(dim=(1, 2, 3))
+        return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1)
