@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "train a recipe of the course, on its data or on your own images",
     "recipes": "list the recipes",
     "evaluate": "measure a checkpoint and keep the record",
+    "compare": "measure how far two sets of images are apart: folders, data sets, or what checkpoints draw",
     "info": "say what is in a checkpoint",
     "data": "show image sets, check a folder of your own, draw Peeps anew",
 }

@@ -4,14 +4,14 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from tyro.conf import arg
 
 from ldm_tutorial import __version__
 from ldm_tutorial.commands.common import (
-    SAMPLERS,
     Checkpoint,
     Device,
     SamplerName,
@@ -21,11 +21,21 @@ from ldm_tutorial.commands.common import (
     load,
     name_of,
     parse,
-    progress,
 )
-from ldm_tutorial.commands.measure import attributes_drawn, code_loss, loss_by_level, reconstruction
+from ldm_tutorial.commands.distances import (
+    drawn_pictures,
+    measured,
+    network_if_there,
+    recorded,
+    sampling_of,
+)
+from ldm_tutorial.commands.measure import attributes_drawn, code_loss, loss_by_level, reconstruction, wishes
+from ldm_tutorial.commands.reconstruct import reconstruct
+from ldm_tutorial.data import ImageSet, to_float, to_uint8
 from ldm_tutorial.first_stage import CodePrior, KLAutoencoder, PlainAutoencoder
 from ldm_tutorial.latent_diffusion import LatentDiffusion
+from ldm_tutorial.metrics.compare import FEWEST
+from ldm_tutorial.metrics.resize import Resize
 from ldm_tutorial.training import DataConfig, load_checkpoint
 from ldm_tutorial.training.atomic import atomic_file
 from ldm_tutorial.training.latent_cache import module_fingerprint
@@ -39,6 +49,8 @@ class Evaluate:
     First stages: PSNR, SSIM, perceptual distance, the mean and standard deviation of the latents, and of a
     codebook how many codes are used. Priors over codes: the loss in nats per code. Diffusion models: the loss
     by noise level; with captions of Peeps also how many of the attributes they mention the pictures have.
+    Of all of them the distances of what they draw, or give back, to the real images: Frechet and kernel
+    distance, precision, recall, density and coverage.
     """
 
     checkpoint: Checkpoint
@@ -57,6 +69,12 @@ class Evaluate:
     """which noise levels the steps visit"""
     seed: int = 0
     """of the first picture; picture i comes from seed + i"""
+    features: Literal["lite0", "inception", "none"] = "lite0"
+    """network that distances are measured in: lite0 works offline, inception gives FID and is downloaded"""
+    resize: Resize = "torch-fidelity"
+    """for inception, whose FID it is to be compared with"""
+    reference_n: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """real images that distances are measured to; default: those whose captions are drawn, n of them"""
     split: Literal["valid", "holdout"] | None = None
     """default: valid, and for captions of Peeps also holdout, combinations that training never saw"""
     data: str | None = None
@@ -88,14 +106,19 @@ def main(arguments: list[str]) -> None:
         "device": str(next(model.parameters()).device),
     }
     began = time.time()
+    network = network_if_there(options.features, options.resize, next(model.parameters()).device)
     for split in [options.split] if options.split else splits(model, data):
-        if isinstance(model, LatentDiffusion):
-            record[split] = diffusion(model, data, split, options)
-        elif isinstance(model, CodePrior):
-            record[split] = code_loss(model, open_data(data, split))
-        else:
-            record[split] = reconstruction(model, open_data(data, split))
-        print(f"{name}, {split}: {sentence(record[split])}")
+        images = open_data(data, split)
+        figures, pictures, how = evaluated(model, images, options, with_pictures=network is not None)
+        print(f"{name}, {split}: {sentence(figures)}")
+        if pictures is not None and network is not None and len(images) >= FEWEST:
+            n = options.reference_n
+            reference = images if n is None else open_data(replace(data, limit=n), split)
+            said = {"sampling": how, "names": (name, images.table.title)}
+            measurement = measured(to_uint8(pictures), reference, network, **said)
+            figures |= {"distances": measurement.record()}
+            print(f"{name}, {split}: {measurement.line()}")
+        record[split] = figures
     record["seconds"] = round(time.time() - began, 1)
     out = options.out or Path("outputs/evaluate") / f"{name}.json"
     with atomic_file(out) as temporary:
@@ -108,18 +131,31 @@ def splits(model: nn.Module, data: DataConfig) -> list[str]:
     return ["valid", "holdout"] if captions else ["valid"]
 
 
-def diffusion(model: LatentDiffusion, data: DataConfig, split: str, options: Evaluate) -> dict:
-    """The loss, and where captions come with attributes, how many of those the pictures have."""
-    images = open_data(data, split)
-    measured = loss_by_level(model, images, options.seed)
-    if not {"caption", "attributes", "mentions"} <= set(images.table.columns):
-        return measured
-    classifier = load_checkpoint(options.classifier, next(model.parameters()).device)
-    settings = {name: getattr(options, name) for name in ("steps", "guidance_scale", "eta", "seed")}
-    settings |= {"sampler": SAMPLERS[options.sampler], "spacing": options.spacing}
-    drawn = attributes_drawn(model, classifier, images, options.batch_size, progress(), **settings)
-    settings |= {"sampler": settings["sampler"].__name__, "classifier": options.classifier}
-    return measured | drawn | settings | {"classifier_weights": module_fingerprint(classifier)}
+def evaluated(
+    model: nn.Module, images: ImageSet, options: Evaluate, with_pictures: bool
+) -> tuple[dict, Tensor | None, dict]:
+    """The figures of one split, the pictures that the model drew or gave back, and how it did that."""
+    sampling = sampling_of(options)
+    enough = with_pictures and len(images) >= FEWEST
+    if isinstance(model, LatentDiffusion):
+        figures = loss_by_level(model, images, options.seed)
+        judged = {"caption", "attributes", "mentions"} <= set(images.table.columns)
+        if not (judged or enough):
+            return figures, None, {}
+        how, asked = recorded(model, sampling), wishes(model, images)
+        pictures = drawn_pictures(model, asked, len(images), options.batch_size, sampling)
+        if judged:
+            classifier = load_checkpoint(options.classifier, next(model.parameters()).device)
+            figures |= attributes_drawn(classifier, images, pictures) | how
+            weights = module_fingerprint(classifier)
+            figures |= {"classifier": options.classifier, "classifier_weights": weights}
+        return figures, pictures, how
+    if isinstance(model, CodePrior):
+        n = len(images)
+        pictures = drawn_pictures(model, None, n, options.batch_size, sampling) if enough else None
+        return code_loss(model, images), pictures, recorded(model, sampling)
+    copies = reconstruct(model, to_float(images.pixels()))
+    return reconstruction(model, images, copies), copies, {"pictures": "reconstructions"}
 
 
 def sentence(measured: dict) -> str:

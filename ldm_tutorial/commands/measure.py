@@ -3,7 +3,6 @@
 import torch
 from torch import nn
 
-from ldm_tutorial.commands.pictures import draw
 from ldm_tutorial.commands.reconstruct import reconstruct
 from ldm_tutorial.data import ImageSet, to_float
 from ldm_tutorial.first_stage import CodePrior, PerceptualLoss, VQAutoencoder, perplexity, usage
@@ -15,15 +14,16 @@ LEVELS = 10  # bins of t in which the loss is told
 
 
 @torch.no_grad()
-def reconstruction(first_stage: nn.Module, images: ImageSet) -> dict:
+def reconstruction(first_stage: nn.Module, images: ImageSet, copies: torch.Tensor | None = None) -> dict:
     """PSNR, SSIM and perceptual distance as means over images; mean and std of the latents, by channel.
 
     The perceptual distance is left out where its packages are missing. Of a codebook also how much is used.
+    `copies` are the images as the first stage gives them back, where that is known already.
     """
     originals = to_float(images.pixels())
     device = next(first_stage.parameters()).device
     z = torch.cat([first_stage.encode(part.to(device)).cpu() for part in originals.split(BATCH)])
-    copies = reconstruct(first_stage, originals, BATCH)
+    copies = reconstruct(first_stage, originals, BATCH) if copies is None else copies
     measured = {
         "n": len(originals),
         "psnr": psnr(copies, originals).mean().item(),
@@ -82,25 +82,23 @@ def conditions(model: LatentDiffusion, images: ImageSet) -> torch.Tensor | None:
     """Tokens (N, M) of the images' captions or attributes, as the model reads them."""
     if model.conditioner is None:
         return None
-    column = "attributes" if hasattr(model.conditioner.config, "names") else "caption"
-    return model.conditioner.tokenize(images.values(column))
+    return model.conditioner.tokenize(wishes(model, images))
 
 
-def attributes_drawn(
-    model: LatentDiffusion,
-    classifier: AttributeClassifier,
-    images: ImageSet,
-    batch_size: int,
-    bar: bool,
-    **sampling,
-) -> dict:
-    """Share of the mentioned attributes that the pictures drawn from the images' captions have.
+def wishes(model: LatentDiffusion, images: ImageSet) -> list | None:
+    """The images' captions or attributes, whichever the model reads; None where it reads nothing."""
+    if model.conditioner is None:
+        return None
+    return images.values("attributes" if hasattr(model.conditioner.config, "names") else "caption")
+
+
+def attributes_drawn(classifier: AttributeClassifier, images: ImageSet, drawn: torch.Tensor) -> dict:
+    """Share of the mentioned attributes that the pictures `drawn` from the images' captions have.
 
     For each kind of attribute and averaged over kinds; the same of the real images stands beside it, since
     the classifier's errors count too.
     """
-    captions, attributes, mentions = (images.values(key) for key in ("caption", "attributes", "mentions"))
-    drawn = draw(model, captions, len(captions), batch_size, bar, **sampling)
+    attributes, mentions = images.values("attributes"), images.values("mentions")
     result = attribute_accuracy(classifier, drawn, attributes, mentions)
     real = attribute_accuracy(classifier, to_float(images.pixels()), attributes, mentions)
     kinds = {kind: {"accuracy": right / n, "n": n} for kind, (right, n) in result.kinds.items() if n}

@@ -28,6 +28,7 @@ def compare(
     network: FeatureNetwork | None = None,
     everything: bool = False,
     sampling: Mapping[str, object] | None = None,
+    names: tuple[str, str] = ("samples", "reference"),
     batch_size: int = 50,
     progress: bool = True,
 ) -> Measurement:
@@ -35,7 +36,8 @@ def compare(
 
     Both (N, 3, H, W), uint8 or floats in [-1, 1], or an ImageSet. network: default Lite0Features.
     everything: also the spatial Frechet distance (Nash et al. 2021) and the Inception score of the samples.
-    sampling: how the samples were drawn, for the record: sampler, steps, eta, guidance_scale, seed ...
+    sampling, names: for the record, how the samples were drawn (sampler, steps, eta, seed ...) and what both
+        sets are called.
     Features are kept by content. Warns (FewSamplesWarning), with the bias measured on the reference, where
     either set has fewer images than there are features. Raises ValueError for sets that can't be compared
     (`check_comparable`) or have fewer than six images, and for features that are NaN.
@@ -67,6 +69,7 @@ def compare(
         resize=network.resize,
         width=x.shape[1],
         neighbours={"precision and recall": PRECISION_K, "density and coverage": DENSITY_K},
+        names=names,
         samples=content_of(samples),
         reference=content_of(reference),
         sampling=dict(sampling or {}),

@@ -94,14 +94,17 @@ class Gaussian:
 
 
 def rounding(values: Tensor) -> float:
-    """A bound on what rounding eigenvalues does to twice the sum of their roots.
+    """About what rounding eigenvalues does to twice the sum of their roots.
 
-    They are exact to a few epsilon of the largest, roots of those near 0 only to the root of that.
+    They are exact to a few epsilon of the largest: errors of the roots cancel in part, but for those of
+    eigenvalues below that, which are cut off at 0.
     """
     if len(values) == 0:
         return 0.0
     noise = 4 * EPSILON * values[-1].clamp(min=0)
-    return float((noise / values.clamp(min=noise).sqrt()).nansum())
+    lost = values <= noise
+    errors = noise / values[~lost].sqrt()
+    return float(errors.square().sum().sqrt() + lost.sum() * noise.sqrt())
 
 
 def check_positive(values: Tensor) -> None:

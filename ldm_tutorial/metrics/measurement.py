@@ -33,6 +33,7 @@ class Measurement:
     resize: str
     width: int
     neighbours: dict[str, int]
+    names: tuple[str, str]
     samples: str
     reference: str
     sampling: dict[str, object]
@@ -42,7 +43,8 @@ class Measurement:
     def record(self) -> dict:
         """Everything, as plain JSON values."""
         bias = self.bias and self.bias._asdict()
-        return asdict(self) | {"image_size": list(self.image_size), "bias": bias}
+        lists = {"image_size": list(self.image_size), "names": list(self.names)}
+        return asdict(self) | lists | {"bias": bias}
 
     def write(self, path: Path) -> None:
         """Write the record as JSON, whole or not at all."""
