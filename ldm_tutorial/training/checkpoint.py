@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig
+from ldm_tutorial.conditioning import ENCODERS, ComposedConfig, PartConfig
 from ldm_tutorial.data import bundled
 from ldm_tutorial.first_stage import (
     CodePrior,
@@ -29,7 +29,7 @@ from ldm_tutorial.first_stage import (
 from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig, ScheduleConfig
 from ldm_tutorial.metrics.attributes import AttributeClassifier, AttributeClassifierConfig
 from ldm_tutorial.training.atomic import atomic_folder
-from ldm_tutorial.unet import UNetConfig
+from ldm_tutorial.unet import ControlConfig, UNetConfig
 
 MODELS = {
     KLConfig: KLAutoencoder,
@@ -39,7 +39,7 @@ MODELS = {
     LatentDiffusionConfig: LatentDiffusion,
     AttributeClassifierConfig: AttributeClassifier,
 }
-CONFIGS = (*MODELS, UNetConfig, CaptionConfig, AttributeConfig, ScheduleConfig)
+CONFIGS = (*MODELS, *ENCODERS, ComposedConfig, PartConfig, UNetConfig, ControlConfig, ScheduleConfig)
 
 
 def save_checkpoint(model: nn.Module, folder: Path, card: str = "") -> Path:

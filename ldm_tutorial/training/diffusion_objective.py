@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ldm_tutorial.conditioning import AttributeConditioner, ConditionDropout
+from ldm_tutorial.conditioning import ConditionDropout, Tokens, each_part
 from ldm_tutorial.diffusion import min_snr_weight
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 
@@ -11,7 +11,7 @@ LEVELS = 10  # bins of t in which the loss is reported
 
 
 class DiffusionObjective(nn.Module):
-    """The simple loss over cached `latents` (N, c, h, w) and their condition `tokens` (N, M) or None.
+    """The simple loss over cached `latents` (N, c, h, w) and their conditions' `tokens` (N, ...) or None.
 
     `drop_rate` of the images in a batch learn the null condition. `wishes` are what the strip draws.
     The first stage is frozen: it appears here only to decode the strip.
@@ -21,7 +21,7 @@ class DiffusionObjective(nn.Module):
         self,
         model: LatentDiffusion,
         latents: Tensor,
-        tokens: Tensor | None,
+        tokens: Tokens | None,
         drop_rate,
         loss="l2",
         wishes=None,
@@ -47,17 +47,24 @@ class DiffusionObjective(nn.Module):
             "t": torch.randint(self.model.schedule.T, (n,), generator=generator),
         }
         if self.tokens is not None:
-            tokens, conditioner = self.tokens[indices], self.model.conditioner
-            if isinstance(conditioner, AttributeConditioner):
+            tokens, conditioner = each_part(lambda part: part[indices], self.tokens), self.model.conditioner
+            if hasattr(conditioner, "hide"):
                 tokens = conditioner.hide(tokens, generator)
-            random["tokens"] = self.dropout(tokens, conditioner.null_tokens, generator)
+            tokens = self.dropout(tokens, conditioner.null_tokens, generator)
+            if isinstance(tokens, dict):  # a batch is flat
+                random |= {f"tokens.{name}": part for name, part in tokens.items()}
+            else:
+                random["tokens"] = tokens
         return random
 
     def fetch(self, indices: Tensor) -> dict:
         return {"z": self.latents[indices].float()}
 
     def forward(self, batch: dict):
-        each = self.model.loss(batch["z"], batch.get("tokens"), batch["t"], batch["noise"], self.loss)
+        tokens = batch.get("tokens")
+        if isinstance(self.tokens, dict):
+            tokens = {name: batch[f"tokens.{name}"] for name in self.tokens}
+        each = self.model.loss(batch["z"], tokens, batch["t"], batch["noise"], self.loss)
         if self.weights is None:
             loss = each.mean()
         else:
