@@ -50,10 +50,15 @@ def paths(
     limit: float = 2.6,
     behind: Tensor | None = None,
     cell: float = 2.1,
+    truth: Tensor | None = None,
+    marks: bool = False,
+    pale: bool = False,
 ) -> Picture:
     """The way that points go: each a line from a hollow circle to a full one, in a panel a name.
 
     panels: states (S, N, 2) in order of time; with S = 2 the lines are straight, from one place to another.
+    truth: states (S', N, 2) of where the points should go: wide pale lines below, each with a cross at its
+        end; marks: a small dot at every state. pale: thin pale lines with large ends, for ways of many turns.
     """
     panels = {name: _states(name, states) for name, states in panels.items()}
     colours = list(COLOURS.values())[:6]
@@ -61,11 +66,17 @@ def paths(
         figure, axes = _page(list(panels), title, columns, limit, behind, cell)
         for axis, states in zip(axes, panels.values(), strict=True):
             for i in range(states.shape[1]):
-                x, y = states[:, i].T.tolist()
                 colour = colours[i % len(colours)]
-                axis.plot(x, y, color=colour, linewidth=1.0, alpha=0.8)
-                axis.plot(x[0], y[0], "o", color=colour, markersize=4, markerfacecolor="white")
-                axis.plot(x[-1], y[-1], "o", color=colour, markersize=4)
+                if truth is not None:
+                    x, y = truth[:, i].T.tolist()
+                    axis.plot(x, y, color=colour, linewidth=4, alpha=0.3, solid_capstyle="butt")
+                    axis.plot(x[-1], y[-1], "x", color=colour, markersize=9)
+                x, y = states[:, i].T.tolist()
+                thin = {"linewidth": 0.8, "alpha": 0.4} if pale else {"linewidth": 1.0, "alpha": 0.8}
+                axis.plot(x, y, marker="." if marks else None, color=colour, **thin)
+                size = 11 if pale else 4
+                axis.plot(x[0], y[0], "o", color=colour, markersize=size, markerfacecolor="white", zorder=3)
+                axis.plot(x[-1], y[-1], "o", color=colour, markersize=size, zorder=3)
     return picture(figure, title or " / ".join(panels))
 
 

@@ -48,6 +48,25 @@ def test_a_path_joins_its_states():
     assert any(pixel != (255, 255, 255) for pixel in middle), "a line runs through the middle"
 
 
+def test_the_true_way_is_drawn_below_a_path():
+    bent = torch.tensor([[[-2.0, -2.0]], [[-2.0, 2.0]], [[2.0, 2.0]]])
+    alone, beside = paths({"a": bent}), paths({"a": bent}, truth=bent[::2])
+    assert beside.png != alone.png and paths({"a": bent}, marks=True).png != alone.png
+
+
+def test_ways_of_many_turns_are_pale_between_large_ends():
+    states = torch.stack([torch.full((1, 2), -2.0), torch.full((1, 2), 2.0)])
+    counts = [
+        sum(
+            n
+            for n, colour in pixels(paths({"way": states}, pale=pale)).getcolors(1 << 24)
+            if colour == (0, 114, 178)
+        )
+        for pale in (False, True)
+    ]
+    assert counts[1] > 2 * counts[0], "the full circle at the end is larger"
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
