@@ -13,6 +13,7 @@ import torch
 
 from benchmarks import (
     against_diffusers,
+    frechet,
     latent_against_pixel,
     nearest_code,
     rate_distortion,
@@ -28,6 +29,7 @@ PARTS = {
     "Samplers without their network": sampler_arithmetic,
     "The nearest code": nearest_code,
     "Rate and distortion of the first stages": rate_distortion,
+    "Frechet distance and its features": frechet,
 }
 
 

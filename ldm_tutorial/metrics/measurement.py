@@ -76,8 +76,8 @@ class Measurement:
         fewer = min(self.n, self.n_reference)
         return (
             f"{fewer} samples are fewer than the {self.width} features: two sets of {n} from the reference "
-            f"itself are already at {labels.frechet} {distance:.3g} ({share:.0%} of the variance), of the "
-            f"{self.values[labels.frechet]:.3g} here; {labels.kernel} has no such bias"
+            f"itself are already {labels.frechet} {distance:.3g} apart, {share:.0%} of the variance; "
+            f"{labels.kernel} has no such bias"
         )
 
 
