@@ -28,14 +28,13 @@ from ldm_tutorial.commands.distances import (
     recorded,
     sampling_of,
 )
-from ldm_tutorial.commands.measure import wishes
 from ldm_tutorial.data import ImageSet, open_images, to_uint8
 from ldm_tutorial.data.sources import NAMES
 from ldm_tutorial.data.splits import ALIASES
 from ldm_tutorial.first_stage import CodePrior
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics.resize import Resize
-from ldm_tutorial.training import find_checkpoint
+from ldm_tutorial.training import find_checkpoint, wishes_of
 from ldm_tutorial.training.start import open_data
 
 DRAWN = 500  # pictures of a checkpoint, where nothing is said
@@ -127,7 +126,7 @@ def drawn(source: str, options: Compare) -> Side:
     n, sampling, asked = options.n or DRAWN, sampling_of(options), None
     if getattr(model, "conditioner", None) is not None:
         data = replace(data_of(source, None, None), size=model.config.image_size, limit=n)
-        asked = wishes(model, open_data(data, "valid"))
+        asked = wishes_of(model, open_data(data, "valid"))
         n = len(asked)
     pictures = drawn_pictures(model, asked, n, options.batch_size, sampling)
     return Side(to_uint8(pictures), name_of(source), recorded(model, sampling))

@@ -29,14 +29,14 @@ from ldm_tutorial.commands.distances import (
     recorded,
     sampling_of,
 )
-from ldm_tutorial.commands.measure import attributes_drawn, code_loss, loss_by_level, reconstruction, wishes
+from ldm_tutorial.commands.measure import attributes_drawn, code_loss, loss_by_level, reconstruction
 from ldm_tutorial.commands.reconstruct import reconstruct
 from ldm_tutorial.data import ImageSet, to_float, to_uint8
 from ldm_tutorial.first_stage import CodePrior, KLAutoencoder, PlainAutoencoder
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics.compare import FEWEST
 from ldm_tutorial.metrics.resize import Resize
-from ldm_tutorial.training import DataConfig, load_checkpoint
+from ldm_tutorial.training import DataConfig, load_checkpoint, wishes_of
 from ldm_tutorial.training.atomic import atomic_file
 from ldm_tutorial.training.latent_cache import module_fingerprint
 from ldm_tutorial.training.start import open_data
@@ -142,7 +142,7 @@ def evaluated(
         judged = {"caption", "attributes", "mentions"} <= set(images.table.columns)
         if not (judged or enough):
             return figures, None, {}
-        how, asked = recorded(model, sampling), wishes(model, images)
+        how, asked = recorded(model, sampling), wishes_of(model, images)
         pictures = drawn_pictures(model, asked, len(images), options.batch_size, sampling)
         if judged:
             classifier = load_checkpoint(options.classifier, next(model.parameters()).device)

@@ -7,7 +7,7 @@ from torch import nn
 
 from ldm_tutorial.commands.common import Checkpoint, parse
 from ldm_tutorial.commands.network import show_network
-from ldm_tutorial.conditioning import CaptionConditioner
+from ldm_tutorial.conditioning import AttributeConditioner, CaptionConditioner, ComposedConditioner
 from ldm_tutorial.first_stage import CodePrior
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics import AttributeClassifier
@@ -74,7 +74,9 @@ def shapes(model: nn.Module) -> dict[str, str]:
     if isinstance(conditioner, CaptionConditioner):
         count, length = len(conditioner.config.vocabulary), conditioner.config.length - 2
         facts["wishes"] = f"captions of up to {length} words, from a vocabulary of {count}"
-    elif conditioner is not None:
+    elif isinstance(conditioner, ComposedConditioner):
+        facts["wishes"] = ", ".join(f"{p.name} by {p.mechanism}" for p in conditioner.config.parts)
+    elif isinstance(conditioner, AttributeConditioner):
         facts["wishes"] = f"attributes: {', '.join(conditioner.config.names)}"
     return facts
 

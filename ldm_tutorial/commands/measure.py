@@ -4,10 +4,12 @@ import torch
 from torch import nn
 
 from ldm_tutorial.commands.reconstruct import reconstruct
+from ldm_tutorial.conditioning import each_part
 from ldm_tutorial.data import ImageSet, to_float
 from ldm_tutorial.first_stage import CodePrior, PerceptualLoss, VQAutoencoder, perplexity, usage
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 from ldm_tutorial.metrics import AttributeClassifier, attribute_accuracy, perceptual_distance, psnr, ssim
+from ldm_tutorial.training import wishes_of
 
 BATCH = 64
 LEVELS = 10  # bins of t in which the loss is told
@@ -66,30 +68,17 @@ def loss_by_level(model: LatentDiffusion, images: ImageSet, seed: int) -> dict:
     order = torch.randperm(n, generator=generator)
     t = (order * model.schedule.T // n).long()
     noise = torch.randn((n, *model.latent_shape), generator=generator)
-    tokens = conditions(model, images)
+    asked = wishes_of(model, images)
+    tokens = None if asked is None else model.conditioner.tokenize(asked)
     losses = []
     for part in torch.arange(n).split(BATCH):
         z = model.first_stage.encode(to_float(images.pixels(part)).to(device))
-        y = None if tokens is None else tokens[part].to(device)
+        y = None if tokens is None else each_part(lambda rows, part=part: rows[part].to(device), tokens)
         losses.append(model.loss(z, y, t[part].to(device), noise[part].to(device)).cpu())
     losses = torch.cat(losses)
     level = t * LEVELS // model.schedule.T
     each = [losses[level == k].mean().item() if (level == k).any() else None for k in range(LEVELS)]
     return {"n": n, "loss": losses.mean().item(), "loss_by_level": each}
-
-
-def conditions(model: LatentDiffusion, images: ImageSet) -> torch.Tensor | None:
-    """Tokens (N, M) of the images' captions or attributes, as the model reads them."""
-    if model.conditioner is None:
-        return None
-    return model.conditioner.tokenize(wishes(model, images))
-
-
-def wishes(model: LatentDiffusion, images: ImageSet) -> list | None:
-    """The images' captions or attributes, whichever the model reads; None where it reads nothing."""
-    if model.conditioner is None:
-        return None
-    return images.values("attributes" if hasattr(model.conditioner.config, "names") else "caption")
 
 
 def attributes_drawn(classifier: AttributeClassifier, images: ImageSet, drawn: torch.Tensor) -> dict:

@@ -19,7 +19,7 @@ from ldm_tutorial.commands.common import (
     progress,
 )
 from ldm_tutorial.commands.pictures import draw, save
-from ldm_tutorial.conditioning import AttributeConditioner, CaptionConditioner
+from ldm_tutorial.conditioning import AttributeConditioner, ComposedConditioner
 from ldm_tutorial.first_stage import CodePrior
 from ldm_tutorial.latent_diffusion import LatentDiffusion
 
@@ -38,8 +38,16 @@ class Sample:
     """for a model of attributes: Smiling Eyeglasses=no; what is not named is left to the model"""
     n: Annotated[int | None, arg(metavar="INT", help_behavior_hint="(default: 4, or 16)")] = None
     """pictures of every prompt, or in all where there is none"""
+    negative_prompt: Annotated[str | None, arg(metavar="TEXT", help_behavior_hint="")] = None
+    """a caption of what shall not be in the pictures; needs --prompt, and a guidance scale above 1"""
     guidance_scale: float = 3.0
     """how far to follow the request: 0 not at all, 1 as it was trained, more to exaggerate it"""
+    guidance_rescale: float = 0.0
+    """0 to 1: how much of the contrast that guidance adds is taken back"""
+    guidance_interval: Annotated[tuple[int, int] | None, arg(metavar="LOW HIGH", help_behavior_hint="")] = (
+        None
+    )
+    """guide only at timesteps from LOW to HIGH, of 0 to 999; at others the request is followed plainly"""
     steps: int = 50
     """denoising steps; more are slower and, up to a point, better"""
     seed: int = 0
@@ -71,6 +79,10 @@ def main(arguments: list[str]) -> None:
     at_least("batch-size", options.batch_size)
     model = load(options.checkpoint, options.device, (LatentDiffusion, CodePrior), "sample")
     wishes = requests(model, options.checkpoint, prompts, options.attributes)
+    if options.negative_prompt is not None:
+        if not prompts:
+            raise ValueError("--negative-prompt needs a --prompt beside it, if only an empty one")
+        warn_of_unknown_words(model, options.checkpoint, options.negative_prompt)
     each = options.n or (4 if prompts else 16)
     repeated = None if wishes is None else [wish for wish in wishes for _ in range(each)]
     n = each if repeated is None else len(repeated)
@@ -85,6 +97,9 @@ def main(arguments: list[str]) -> None:
         sampler, chosen = f"{kind.__name__}, {options.spacing}", ("steps", "guidance_scale", "seed", "eta")
         chosen = {name: getattr(options, name) for name in chosen}
         chosen |= {"sampler": kind, "spacing": options.spacing}
+        chosen |= {
+            n: getattr(options, n) for n in ("negative_prompt", "guidance_rescale", "guidance_interval")
+        }
         images = draw(model, repeated, n, options.batch_size, progress(), **chosen)
     record = asdict(options) | {"prompt": prompts, "n": n, "sampler": sampler, "out": str(options.out)}
     save(images, options.out, each if len(prompts) > 1 else min(each, 8), record)
@@ -103,7 +118,7 @@ def requests(
     conditioner = getattr(model, "conditioner", None)
     if prompts and attributes:
         raise ValueError("give --prompt or --attributes, not both: a model reads one of them")
-    if prompts and not isinstance(conditioner, CaptionConditioner):
+    if prompts and not reads_captions(conditioner):
         raise ValueError(f"--prompt is for models that read captions; {name} {reads(conditioner)}")
     if attributes and not isinstance(conditioner, AttributeConditioner):
         raise ValueError(f"--attributes is for models that read attributes; {name} {reads(conditioner)}")
@@ -112,17 +127,30 @@ def requests(
         conditioner.tokenize([wish])  # refuses an unknown name before anything is drawn
         return [wish]
     for prompt in prompts:
-        if unknown := conditioner.unknown_words(prompt):
-            words = ", ".join(f"'{word}'" for word in unknown)
-            print(f'ldm: warning: {name} has never read {words}, in "{prompt}"', file=sys.stderr)
+        warn_of_unknown_words(model, name, prompt)
     return prompts or None
+
+
+def warn_of_unknown_words(model: LatentDiffusion, name: str, prompt: str) -> None:
+    if unknown := model.conditioner.unknown_words(prompt):
+        words = ", ".join(f"'{word}'" for word in unknown)
+        print(f'ldm: warning: {name} has never read {words}, in "{prompt}"', file=sys.stderr)
+
+
+def reads_captions(conditioner) -> bool:
+    """Whether a wish may be a caption: also of a model that reads captions beside something else."""
+    return getattr(conditioner, "text", None) is not None or (
+        hasattr(conditioner, "unknown_words") and not isinstance(conditioner, ComposedConditioner)
+    )
 
 
 def reads(conditioner) -> str:
     if conditioner is None:
         return "takes no wishes and draws from noise alone"
-    if isinstance(conditioner, CaptionConditioner):
+    if reads_captions(conditioner):
         return 'reads captions: --prompt "..."'
+    if not isinstance(conditioner, AttributeConditioner):
+        return "reads what can't be typed; ask for it in Python, with sample(...)"
     names = conditioner.config.names
     return f"reads attributes: --attributes {' '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
 

@@ -90,6 +90,10 @@ class CaptionConditioner(nn.Module):
         """The words of `caption` that the vocabulary does not have; the encoder reads each as <unk>."""
         return [word for word in split_words(caption) if word not in self.numbers]
 
+    def spell(self, tokens: Tensor) -> list[str]:
+        """The word of each token (M,), special ones included: what a column of an attention map is about."""
+        return [self.config.vocabulary[number] for number in tokens.tolist()]
+
     def tokenize(self, conditions: Sequence[str]) -> Tensor:
         """Captions to int64 tokens (B, length) on the CPU. Warns where a caption is too long and is cut."""
         if isinstance(conditions, str):

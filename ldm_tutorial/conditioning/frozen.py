@@ -61,6 +61,10 @@ class FrozenTextConditioner(nn.Module):
     def pieces(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
+    def spell(self, tokens: Tensor) -> list[str]:
+        """The piece of a word of each token (M,), the special ones included."""
+        return self.tokenizer.convert_ids_to_tokens(tokens.tolist())
+
     def tokenize(self, conditions: Sequence[str]) -> Tensor:
         """Captions to int64 tokens (B, length) on the CPU. Warns where a caption is too long and is cut."""
         if isinstance(conditions, str):

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ldm_tutorial.data.checking import usable_rows
-from ldm_tutorial.data.decode import BadImageError
+from ldm_tutorial.data.decode import BadImageError, decode_map
 from ldm_tutorial.data.framing import Framing
 from ldm_tutorial.data.items import framed, make_item
 from ldm_tutorial.data.table import CHUNK, Table
@@ -73,6 +73,15 @@ class ImageSet(Dataset):
         cells = self.table.dataset.select_columns(key).with_format("arrow")[:].column(key).to_pylist()
         values = [self.table.value(key, cells[number]) for number in self.rows]
         return values * 2 if self.flip else values
+
+    def maps(self) -> Tensor:
+        """The semantic maps of all items, as uint8 (N, size, size); KeyError where the set has none."""
+        if "map" not in self.table.columns:
+            raise KeyError(f"no column 'map' in {self.table.title}; semantic maps are not known of it")
+        cells = self.table.dataset.select_columns("map")[:]["map"]
+        decoded = (decode_map(self.table.bytes_of(cells[number])) for number in self.rows)
+        maps = torch.stack([self.framing.indices(each).to(torch.uint8) for each in decoded])
+        return torch.cat([maps, maps.flip(-1)]) if self.flip else maps
 
     @property
     def label_names(self) -> list[str] | None:

@@ -1,6 +1,7 @@
 """The loop that trains both stages, and everything it leaves on disk."""
 
 from ldm_tutorial.training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from ldm_tutorial.training.conditions import wishes_of
 from ldm_tutorial.training.config import TrainingConfig
 from ldm_tutorial.training.diffusion_objective import DiffusionObjective
 from ldm_tutorial.training.ema import EMA
@@ -14,6 +15,7 @@ from ldm_tutorial.training.recipe import (
     DataConfig,
     FirstStageRecipe,
     LatentDiffusionRecipe,
+    Part,
     Recipe,
 )
 from ldm_tutorial.training.start import run_recipe
@@ -28,6 +30,7 @@ __all__ = [
     "Interrupted",
     "LatentDiffusionRecipe",
     "NonFiniteError",
+    "Part",
     "PriorObjective",
     "Recipe",
     "TrainingConfig",
@@ -37,4 +40,5 @@ __all__ = [
     "run_recipe",
     "save_checkpoint",
     "train",
+    "wishes_of",
 ]

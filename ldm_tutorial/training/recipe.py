@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ldm_tutorial.conditioning import Mechanism
 from ldm_tutorial.first_stage import KLConfig, PlainConfig, VQConfig
 from ldm_tutorial.first_stage.losses import check_start
 from ldm_tutorial.latent_diffusion import ScheduleConfig
@@ -71,6 +72,22 @@ class FirstStageRecipe:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of several conditions of a model, and how it reaches the U-Net."""
+
+    reads: Literal["caption", "attributes", "label", "layout", "map", "edges", "low_resolution", "masked"]
+    """what it reads; `edges` and the two after it are made from the image itself"""
+    mechanism: Mechanism = "cross_attention"
+    """the way to the U-Net"""
+    drop: float | None = 0.1
+    """share of the images for which this part alone is dropped; None never drops it"""
+    encoder: Literal["own", "minilm", "clip", "bert"] = "own"
+    """of captions: one that is trained along, or a frozen one"""
+    fold: int = 1
+    """so many pixels squared of a map or an image are put into one place of the latent"""
+
+
+@dataclass(frozen=True)
 class LatentDiffusionRecipe:
     """How to train a diffusion model on a first stage's latents, or on pixels."""
 
@@ -82,6 +99,12 @@ class LatentDiffusionRecipe:
     unet: UNetConfig
     training: TrainingConfig
     condition: Literal["captions", "attributes"] | None = None
+    parts: tuple[Part, ...] = ()
+    """in place of `condition`: several of them, or one that takes another way than cross-attention"""
+    start_from: str | None = None
+    """checkpoint of the diffusion model that the run starts with, or that a ControlNet steers"""
+    hint_widths: tuple[int, ...] = (16, 32, 96)
+    """of a ControlNet: the widths of the layers that read its picture, each but the first halving it"""
     context_dim: int = 128
     context_length: int = 32
     """words of a caption that are read"""
@@ -95,6 +118,14 @@ class LatentDiffusionRecipe:
     """error of the prediction: squared as in DDPM, or absolute"""
     min_snr_gamma: float | None = None
     """weigh the squared error by noise level (Hang et al. 2023, who take 5); None weighs all alike"""
+
+    def __post_init__(self):
+        if self.parts and self.condition is not None:
+            raise ValueError(
+                f"condition is {self.condition} and there are parts; a recipe has one or the other"
+            )
+        if any(part.mechanism == "controlnet" for part in self.parts) and self.start_from is None:
+            raise ValueError("a ControlNet steers a trained model; name one with start_from")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,11 @@
 """From a recipe to a trained checkpoint."""
 
-import dataclasses
 import json
 import os
 from pathlib import Path
 
 import torch
 
-from ldm_tutorial.conditioning import AttributeConfig, CaptionConfig, build_vocabulary
 from ldm_tutorial.data import open_images, to_float
 from ldm_tutorial.first_stage import (
     LPIPS,
@@ -17,9 +15,16 @@ from ldm_tutorial.first_stage import (
     PriorConfig,
     VQAutoencoder,
 )
-from ldm_tutorial.latent_diffusion import LatentDiffusion, LatentDiffusionConfig, build_first_stage
+from ldm_tutorial.latent_diffusion import (
+    LatentDiffusion,
+    LatentDiffusionConfig,
+    build_conditioner,
+    build_first_stage,
+    fitted,
+)
 from ldm_tutorial.training.atomic import atomic_file
 from ldm_tutorial.training.checkpoint import load_checkpoint, save_checkpoint, to_json
+from ldm_tutorial.training.conditions import continue_from, load_base, read_conditions
 from ldm_tutorial.training.diffusion_objective import DiffusionObjective
 from ldm_tutorial.training.first_stage_objective import FirstStageObjective
 from ldm_tutorial.training.latent_cache import cached_latents
@@ -32,6 +37,7 @@ from ldm_tutorial.training.recipe import (
     LatentDiffusionRecipe,
     Recipe,
 )
+from ldm_tutorial.unet import ControlConfig
 
 MEMORY = 4 << 30  # bytes of decoded pixels that are held; larger sets are decoded as they are needed
 SCALE_IMAGES = 4096  # from which the latents' mean and std are measured
@@ -130,26 +136,24 @@ def diffusion_objective(
     recipe: LatentDiffusionRecipe, images, run: Path, progress: bool
 ) -> DiffusionObjective:
     first_stage = load_checkpoint(recipe.first_stage) if recipe.first_stage else None
-    conditions, conditioner = None, None
-    if recipe.condition == "captions":
-        conditions = images.values("caption")
-        conditioner = CaptionConfig(
-            build_vocabulary(conditions), recipe.context_length, recipe.context_dim, recipe.text_depth
-        )
-    elif recipe.condition == "attributes":
-        conditions = images.values("attributes")
-        names = max(conditions, key=len)
-        conditioner = AttributeConfig(tuple(names), recipe.context_dim)
+    base = load_base(recipe) if recipe.start_from else None
+    conditioner, conditions = read_conditions(recipe, images, base)
+    with torch.random.fork_rng(devices=[]):  # the weights that are trained are drawn below
+        needs = build_conditioner(conditioner)
+    hints = getattr(needs, "needs", {}).get("hint_channels")
     config = LatentDiffusionConfig(
         image_size=recipe.data.size,
         first_stage=first_stage.config if first_stage else None,
-        unet=dataclasses.replace(recipe.unet, context_dim=recipe.context_dim if conditioner else None),
+        unet=fitted(recipe.unet, needs),
         conditioner=conditioner,
         schedule=recipe.schedule,
         prediction=recipe.prediction,
+        control=ControlConfig(hints, recipe.hint_widths) if hints else None,
     )
     model = LatentDiffusion(config)
     check_size(recipe.data.size, model.first_stage.downsampling)
+    if base:
+        continue_from(base, model)
     if first_stage:
         model.first_stage.load_state_dict(first_stage.state_dict())
     # no first stage: the pixels themselves, decoded as they are needed

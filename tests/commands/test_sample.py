@@ -123,3 +123,34 @@ def test_samplers_by_name(course, capsys):
     assert (pixels("dpm.png") != pixels("ddim.png")).any()
     assert main([*request, "--sampler", "heun", "--eta", "0.5"]) != 0
     assert "eta is 0.5, but only DDIM has one" in capsys.readouterr().err
+
+
+def test_a_negative_prompt_and_guidance_options_reach_the_model(course, capsys):
+    request = ["sample", "peeps-ldm", "--prompt", "a hat", "--n", "1", *FEW, "--out", "pictures"]
+    options = [
+        "--negative-prompt",
+        "red hair",
+        "--guidance-rescale",
+        "0.7",
+        "--guidance-interval",
+        "100",
+        "999",
+    ]
+    assert main([*request, *options]) == 0
+    expected = load_checkpoint("peeps-ldm").sample(
+        ["a hat"], steps=2, negative_prompt="red hair", guidance_rescale=0.7, guidance_interval=(100, 999)
+    )
+    drawn = pixels("pictures/0.png").astype(int)
+    assert np.abs(drawn - to_uint8(expected)[0].permute(1, 2, 0).numpy()).max() <= 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_negative_prompt_is_warned_of_where_it_can_not_work(course, capsys):
+    request = ["sample", "peeps-ldm", "--prompt", "a hat", "--n", "1", *FEW, "--negative-prompt"]
+    assert main([*request, "spaceship", "--guidance-scale", "1"]) == 0
+    error = capsys.readouterr().err
+    assert "ldm: warning: guidance_scale is 1.0; a negative prompt has no effect" in error
+    assert "peeps-ldm has never read 'spaceship'" in error
+    assert main(["sample", "peeps-ldm", "--negative-prompt", "red", *FEW]) == 2
+    assert "--negative-prompt needs a --prompt beside it" in capsys.readouterr().err

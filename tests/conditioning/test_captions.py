@@ -56,6 +56,13 @@ def test_tokens_are_start_words_end_padding():
     assert model.tokenize([]).shape == (0, 12)
 
 
+def test_tokens_can_be_spelled():
+    model = conditioner(length=7)
+    assert model.spell(model.tokenize(["Red zebra!"])[0]) == [
+        *["<start>", "red", "<unk>", "!", "<end>", "<pad>", "<pad>"]
+    ]
+
+
 def test_a_special_word_cannot_be_typed():
     assert conditioner().tokenize(["<pad> red"])[0, 1] != 0, "'<pad>' in a caption must not become padding"
 

@@ -113,6 +113,13 @@ def test_bert_reads_the_real_tokens_only(bert):
 def test_words_that_can_not_be_spelled_are_named(bert, clip):
     assert bert.unknown_words("red spectacles zebra") == ["zebra"]
     assert clip.unknown_words("red zebra") == []
+    assert bert.spell(bert.tokenize(["red spectacles"])[0])[:5] == [
+        "[CLS]",
+        "red",
+        "spec",
+        "##tacles",
+        "[SEP]",
+    ]
 
 
 def test_one_string_is_not_a_list_of_captions(bert):

@@ -1,0 +1,71 @@
+"""Every way to condition, on the same portraits: lesson 07 compares them at an equal budget."""
+
+from dataclasses import replace
+
+from ldm_tutorial.recipes.second_stages import SMALL_DIFFUSION, SMALL_UNET
+from ldm_tutorial.training import DataConfig, LatentDiffusionRecipe, Part, TrainingConfig
+
+EQUAL = replace(SMALL_DIFFUSION, steps=3000)  # for each: 25 minutes on two cores, enough to tell them apart
+HALF = replace(SMALL_DIFFUSION, steps=1500)
+
+
+def portraits(name: str, about: str, *parts: Part, training: TrainingConfig = EQUAL, **more):
+    return LatentDiffusionRecipe(
+        name,
+        about,
+        DataConfig("peeps"),
+        "peeps-kl-f4",
+        SMALL_UNET,
+        training,
+        parts=parts,
+        prediction="v",
+        **more,
+    )
+
+
+# The only part of a model is dropped at the recipe's drop_rate; dropping it on its own as well adds nothing.
+CROSS_ATTENTION = portraits(
+    "peeps-cross-attention",
+    "captions by cross-attention: the network looks up words",
+    Part("caption", "cross_attention", drop=0.0),
+)
+CONCATENATION = portraits(
+    "peeps-concatenation",
+    "captions as channels beside the latent, the same everywhere",
+    Part("caption", "concatenation", drop=0.0),
+)
+SCALE_SHIFT = portraits(
+    "peeps-scale-shift",
+    "captions scale and shift the features, together with the time",
+    Part("caption", "scale_shift", drop=0.0),
+)
+CLASS_SHIFT = portraits(
+    "peeps-class-shift",
+    "captions are added to the time's vector, as classes are",
+    Part("caption", "class_shift", drop=0.0),
+)
+UNCONDITIONAL = portraits(
+    "peeps-unconditional", "portraits without a wish: what peeps-controlnet steers", training=HALF
+)
+CONTROLNET = portraits(
+    "peeps-controlnet",
+    "captions by a ControlNet on the frozen peeps-unconditional",
+    Part("caption", "controlnet", drop=0.0),
+    training=HALF,  # the other half of its budget went into the model that it steers
+    start_from="outputs/peeps-unconditional",
+)
+
+MAP_TO_PORTRAIT = portraits(
+    "peeps-map",
+    "portraits from a semantic map, with or without a caption",
+    Part("map", "concatenation", fold=4),  # the 4x4 pixels of a latent's place, so that no outline is lost
+    Part("caption"),
+)
+EDGES = portraits(
+    "peeps-edges",
+    "a ControlNet that draws along edges, on the frozen peeps-ldm",
+    Part("caption", drop=0.5),  # as in the paper: half the time the edges must do without words
+    Part("edges", "controlnet", drop=None),
+    start_from="peeps-ldm",
+    drop_rate=0.0,
+)
