@@ -29,25 +29,25 @@ def difference(answer, truth, tolerance=TOLERANCE) -> str | None:
     if isinstance(truth, list | tuple) and isinstance(answer, Sequence) and not isinstance(answer, str):
         return _sequence(answer, truth, tolerance)
     if type(answer) is not type(truth):
-        return f"The answer is a {_kind(answer)}; {_a(_kind(truth))} was asked for."
+        return f"The answer is {kind(answer)}; {kind(truth)} was asked for."
     return None if answer == truth else f"The answer {answer!r} is not right."
 
 
 def _tensor(answer, truth, tolerance):
     if not isinstance(answer, torch.Tensor):
-        return f"The answer is a {_kind(answer)}; a tensor of shape {tuple(truth.shape)} was asked for."
+        return f"The answer is {kind(answer)}; a tensor of shape {tuple(truth.shape)} was asked for."
     if answer.shape != truth.shape:
         return _shape(answer, truth)
     if answer.dtype != truth.dtype:
-        return (
-            f"The numbers are stored as {_dtype(answer)}; {_dtype(truth)} was asked for. Look at the dtype."
-        )
+        return f"Your numbers are {_dtype(answer)}; {_dtype(truth)} was asked for. Look at the dtype."
     if truth.requires_grad and not answer.requires_grad:
         return "No gradient flows through the answer, so nothing can learn: look for no_grad, detach, item."
     a, b = answer.detach().double().cpu(), truth.detach().double().cpu()
-    if not torch.isfinite(a).all():
-        bad = int((~torch.isfinite(a)).sum())
+    lost = ~torch.isfinite(a)
+    if not torch.equal(lost, ~torch.isfinite(b)):  # equal where a mistake is compared that divides by zero
+        bad = int(lost.sum())
         return f"{bad} of {a.numel()} numbers are infinite or NaN: was something divided by zero?"
+    a, b = a.masked_fill(lost, 0), b.masked_fill(lost, 0)
     allowed = tolerance * max(1.0, b.abs().max().item()) if b.numel() else 0
     if truth.dtype == torch.uint8:
         allowed = 0
@@ -66,10 +66,10 @@ def _shape(answer, truth):
         return f"{said} The sizes are the same in another order: look for a transpose or permute too many."
     if [n for n in got if n != 1] == [n for n in want if n != 1]:
         return f"{said} Only axes of length 1 differ: look at keepdim, view and unsqueeze."
-    if len(got) < len(want) and want[1:] == got:
-        return f"{said} The first axis, the batch, is missing: was it averaged away?"
-    if answer.numel() == 1:
+    if not got or (answer.numel() == 1 and want[1:] != got):
         return f"{said} Everything was reduced to one number: look at the dim argument."
+    if want[1:] == got:
+        return f"{said} The first axis, the batch, is missing: was it averaged away?"
     return said
 
 
@@ -107,10 +107,10 @@ def _number(answer, truth, tolerance):
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         if hasattr(answer, "item") and getattr(answer, "ndim", 1) == 0:
             return _number(answer.item(), truth, tolerance)
-        return f"The answer is a {_kind(answer)}; one number was asked for."
+        return f"The answer is {kind(answer)}; one number was asked for."
     if isinstance(truth, int):
         if not isinstance(answer, int):
-            return f"{answer!r} is a {_kind(answer)}; a whole number (int) was asked for."
+            return f"{answer!r} is {kind(answer)}; a whole number (int) was asked for."
         return None if answer == truth else f"{answer} was given; {truth} would be right."
     if math.isclose(answer, truth, rel_tol=tolerance, abs_tol=tolerance if truth == 0 else 0):
         return None
@@ -133,15 +133,15 @@ def _mapping(answer, truth, tolerance):
     if answer.keys() != truth.keys():
         return f"The answer has the entries {sorted(answer)}; asked for were {sorted(truth)}."
     wrong = [name for name in truth if difference(answer[name], truth[name], tolerance)]
-    return f"Not right yet: {', '.join(map(str, wrong))}." if wrong else None
+    return f"Not right: {', '.join(map(str, wrong))}." if wrong else None
 
 
-def _kind(value):
-    return "tensor" if isinstance(value, torch.Tensor) else type(value).__name__
-
-
-def _a(kind):
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+def kind(value) -> str:
+    """The type of a value with its article, to be read in a sentence: "a tensor", "an int", "None"."""
+    if value is None:
+        return "None"
+    name = "tensor" if isinstance(value, torch.Tensor) else type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" or name == "ndarray" else f"a {name}"
 
 
 def _dtype(tensor):

@@ -24,6 +24,7 @@ def curves(
     """Lines over a common axis: `curves({"linear": (t, snr)}, "step t", "signal-to-noise ratio", "...")`.
 
     levels: horizontal lines to read against, by name. Markers are drawn where a line has at most 30 points.
+    logx: a logarithmic axis; where an x is 0, one that is straight from 0 to 1 and logarithmic after it.
     """
     with styled():
         figure = Figure(size)
@@ -50,6 +51,8 @@ def curves(
             xscale="log" if logx else "linear",
             yscale="log" if logy else "linear",
         )
+        if logx and any(min(_numbers(x)) == 0 for x, _ in named.values()):
+            _log_from_zero(axis)
         if len(named) > 1:
             axis.legend()
         _title(axis, title, size)
@@ -76,6 +79,16 @@ def bars(
         axis.margins(y=0.15)
         _title(axis, title, size)
     return picture(figure, title)
+
+
+def _log_from_zero(axis):
+    """Timesteps count from 0, which a logarithm cannot show; the ticks are plain numbers."""
+    right = axis.get_xlim()[1]
+    axis.set_xscale("symlog", linthresh=1, linscale=0.4)
+    ticks = [0, *(k * 10**n for n in range(6) for k in (1, 2, 5) if k * 10**n <= right)]
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    axis.set_xticks([], minor=True)
+    axis.set_xlim(-0.3, right)
 
 
 def _numbers(values):

@@ -20,7 +20,7 @@ from functools import partial
 
 import torch
 
-from ldm_tutorial.classroom.compare import TOLERANCE, difference
+from ldm_tutorial.classroom.compare import TOLERANCE, difference, kind
 from ldm_tutorial.classroom.source import Source, show_source
 
 WIDTH = 100
@@ -42,7 +42,8 @@ class Exercise:
     name: what the reader calls it. solution: the tested answer, a function; without arguments where the task
     asks for a value. cases: returns the arguments on which answers are compared. mistakes: wrong answers
     that are recognised. hints: from a nudge to nearly everything. insight: a sentence worth keeping.
-    choices: where the answer is a dict, what its values may be. probe: turns a function, the reader's and
+    choices: where the answer is a dict, what its values may be, in any case of letters. any_float: float32
+    and float64 are both right, whatever the solution's tensors are. probe: turns a function, the reader's and
     the solution alike, into the one that is compared, where its value alone does not show a mistake (a loss
     and its gradients, say).
     """
@@ -55,6 +56,7 @@ class Exercise:
     insight: str = ""
     tolerance: float = TOLERANCE
     choices: tuple[str, ...] = ()
+    any_float: bool = False
     probe: Callable[[Callable], Callable] = lambda function: function
 
     def hint(self, number: int = 1) -> None:
@@ -88,10 +90,13 @@ def judge(exercise: Exercise, answer) -> Verdict:
     """Find out whether an answer is blank, right, a known mistake or otherwise wrong, and say so in words."""
     title = exercise.name[0].upper() + exercise.name[1:]
     if _is_blank(answer):
-        return _blank(title)
-    chosen = answer.values() if exercise.choices and isinstance(answer, dict) else ()
-    if stray := [value for value in chosen if value not in exercise.choices]:
-        return Verdict("wrong", f"{title}: {stray[0]!r} is none of {', '.join(exercise.choices)}.")
+        return _blank(title, _open(answer))
+    if exercise.choices and isinstance(answer, dict):
+        known = {choice.lower(): choice for choice in exercise.choices}
+        answer = {name: known.get(str(value).strip().lower(), value) for name, value in answer.items()}
+        if stray := [value for value in answer.values() if value not in exercise.choices]:
+            among = ", ".join(map(repr, exercise.choices))
+            return Verdict("wrong", f"{title}: {stray[0]!r} is none of {among}.")
     cases = exercise.cases()
     truths = [exercise.probe(exercise.solution)(*copy.deepcopy(case)) for case in cases]
     seen, answers = exercise.probe(answer) if callable(answer) else answer, []
@@ -111,6 +116,8 @@ def judge(exercise: Exercise, answer) -> Verdict:
             )
             return Verdict("wrong", f"{title}: {said}")
         answers.append(value)
+    if exercise.any_float:
+        answers = [_in_precision_of(truth, value) for value, truth in zip(answers, truths, strict=True)]
     said = [difference(a, b, exercise.tolerance) for a, b in zip(answers, truths, strict=True)]
     if not any(said):
         return Verdict("right", f"{title}: right. {exercise.insight}".rstrip())
@@ -118,6 +125,8 @@ def judge(exercise: Exercise, answer) -> Verdict:
         wrong = [exercise.probe(mistake.answer)(*copy.deepcopy(case)) for case in cases]
         if all(map(partial(_same_mistake, exercise.tolerance), answers, wrong, truths)):
             text = f"{title}: not yet. This is a well-known slip: {mistake.name}. {mistake.explanation}"
+            if others := _others(exercise.tolerance, answers[0], wrong[0], truths[0]):
+                text += f" Also not right: {', '.join(others)}."
             return Verdict("mistake", text, mistake.name)
     first = next(i for i, sentence in enumerate(said) if sentence)
     where = f" with {_inputs(exercise.solution, cases[first])}" if cases[first] else ""
@@ -135,6 +144,15 @@ def _is_blank(answer):
     )
 
 
+def _open(answer):
+    """Which entries still have their dots, in words; of a dict that is begun."""
+    dots = [str(name) for name, value in answer.items() if value is ...] if isinstance(answer, dict) else []
+    if not dots or len(dots) == len(answer):
+        return "not filled in yet"
+    *first, last = dots
+    return f"{', '.join(first)} and {last} are not filled in yet" if first else f"{last} is not filled in yet"
+
+
 def _blank(title, said="not filled in yet"):
     return Verdict("blank", f"{title}: {said}. Write your answer in the cell above and run it again.")
 
@@ -145,6 +163,28 @@ def _same_mistake(tolerance, answer, wrong, truth):
         planted = [name for name in truth if difference(wrong[name], truth[name], tolerance)]
         return all(name in answer and answer[name] == wrong[name] for name in planted)
     return difference(answer, wrong, tolerance) is None
+
+
+def _others(tolerance, answer, wrong, truth):
+    """The entries of a dict that are not right, beside those in which a known mistake is wrong."""
+    if not isinstance(truth, dict) or not isinstance(answer, dict):
+        return []
+    return [
+        str(name)
+        for name in truth
+        if difference(answer.get(name), truth[name], tolerance)
+        and not difference(wrong[name], truth[name], tolerance)
+    ]
+
+
+def _in_precision_of(truth, answer):
+    """A float tensor with the dtype of the truth; in a list or tuple of tensors each."""
+    if isinstance(truth, torch.Tensor) and isinstance(answer, torch.Tensor):
+        both = truth.is_floating_point() and answer.dtype in (torch.float32, torch.float64)
+        return answer.to(truth.dtype) if both else answer
+    if isinstance(truth, list | tuple) and isinstance(answer, list | tuple) and len(truth) == len(answer):
+        return [_in_precision_of(part, value) for part, value in zip(truth, answer, strict=True)]
+    return answer
 
 
 def _stopped(error, answer, given):
@@ -166,7 +206,7 @@ def _inputs(function, case):
         elif isinstance(value, int | float | str):
             described.append(f"{name} = {value!r}")
         else:
-            described.append(f"{name}, a {type(value).__name__}")
+            described.append(f"{name}, {kind(value)}" if value is not None else f"{name} = None")
     return ", ".join(described) or "no arguments"
 
 

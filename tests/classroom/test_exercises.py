@@ -113,7 +113,7 @@ def test_a_wrong_number_is_told_its_factor():
     [
         (["a", "b"], ["a"], "1 entries"),
         (["a", "b"], ["a", "c"], "Entry 1"),
-        ({"A": "x", "B": "y"}, {"A": "x", "B": "z"}, "Not right yet: B"),
+        ({"A": "x", "B": "y"}, {"A": "x", "B": "z"}, "not yet. Not right: B"),
         ({"A": "x"}, {"C": "x"}, "asked for were ['A']"),
         (True, False, "not right"),
         ("yes", "no", "not right"),
@@ -157,8 +157,51 @@ def test_choices_are_checked_and_mistakes_recognised_entry_by_entry():
     assert judge(exercise, {"A": "noise", "B": "noise"}).mistake == "B is well", (
         "A's entry is beside the point"
     )
-    assert "'Scale' is none of scale, caption, noise" in judge(exercise, truth | {"A": "Scale"}).text
-    assert "Not right yet: A" in judge(exercise, truth | {"A": "noise"}).text
+    assert "'size' is none of 'scale', 'caption', 'noise'" in judge(exercise, truth | {"A": "size"}).text
+    assert "Not right: A" in judge(exercise, truth | {"A": "noise"}).text
+    assert judge(exercise, {"A": "Scale", "B": " CAPTION"}).status == "right", "letters of another case"
+    assert judge(exercise, {"A": "caption", "B": "noise"}).text.endswith("Also not right: A.")
+    assert "B is not filled in yet" in judge(exercise, {"A": "scale", "B": ...}).text
+    assert "A and B" not in judge(exercise, {"A": ..., "B": ...}).text
+    assert "B and C are not" in judge(exercise, {"A": "scale", "B": ..., "C": ...}).text
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_both_precisions_are_right_where_an_exercise_says_so(dtype):
+    truth = torch.tensor([0.5, 0.25], dtype=torch.float64)
+    exercise = Exercise(name="shares", solution=lambda: (truth, 3.0), any_float=True)
+    assert judge(exercise, (truth.to(dtype), 3.0)).status == "right"
+    assert judge(exercise, (2 * truth.to(dtype), 3.0)).status == "wrong"
+    assert "our numbers are int64; float64 was asked" in judge(exercise, (truth.long(), 3.0)).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(3, "an int"), (torch.ones(2).numpy(), "an ndarray"), ((None,), "a tuple"), ([], "a list")],
+)
+def test_types_are_named_with_their_article(answer, words):
+    exercise = Exercise(name="tensor", solution=lambda: torch.ones(2))
+    assert f"The answer is {words};" in judge(exercise, answer).text
+
+
+def test_nothing_is_called_none():
+    exercise = Exercise(name="several", solution=lambda: [torch.ones(2), 1])
+    assert "the answer is None; a tensor" in judge(exercise, [None, 1]).text
+
+
+def test_an_answer_of_one_number_is_not_said_to_lack_the_batch():
+    exercise = Exercise(name="table", solution=lambda: torch.ones(5))
+    assert "reduced to one number" in judge(exercise, torch.tensor(1.0)).text
+
+
+def test_a_slip_that_divides_by_zero_is_recognised():
+    exercise = Exercise(
+        name="shares",
+        solution=lambda x: torch.softmax(x, 0),
+        cases=lambda: [(torch.tensor([-500.0, -501.0]),)],
+        mistakes=(Mistake("0 by 0", lambda x: x.exp() / x.exp().sum(), "Every exp is 0."),),
+    )
+    assert judge(exercise, lambda x: x.exp() / x.exp().sum()).mistake == "0 by 0"
 
 
 def test_bytes_must_be_exact():

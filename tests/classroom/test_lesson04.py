@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ldm_tutorial.classroom.exercises import judge
 from ldm_tutorial.classroom.lessons import ddpm_reverse, lesson04
 from ldm_tutorial.classroom.lessons.ddpm_clinic import DIAGNOSES, RIGHT, examine, healthy, patients
 from ldm_tutorial.classroom.lessons.ddpm_points import PointDenoiser, distance_to, smiling_face
@@ -57,6 +58,17 @@ def test_the_perfect_denoiser_is_the_packages(face):
         torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("exercise", lesson04.EXERCISES[:5], ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_answers_of_both_precisions_are_right(exercise, dtype):
+    def same(*arguments):
+        answer = exercise.solution(*arguments)
+        return (answer[0].to(dtype), answer[1]) if isinstance(answer, tuple) else answer.to(dtype)
+
+    verdict = judge(exercise, same)
+    assert verdict.status == "right", verdict.text
+
+
 def test_the_posterior_is_the_packages():
     x0, z_t, bars = torch.randn(3, 2), torch.randn(3, 2), SCHEDULE.alphas_cumprod.tolist()
     for number in (1, 50, 99):
@@ -106,7 +118,7 @@ def test_a_network_of_points_learns(face):
 
 def test_every_patient_has_one_fault_of_the_list(ward):
     assert list(RIGHT) == [name for name in ward if name != "healthy"]
-    assert set(RIGHT.values()) == set(DIAGNOSES) - {"healthy"}, "five patients, five faults"
+    assert set(RIGHT.values()) == set(DIAGNOSES), "five patients, five faults"
 
 
 def test_each_fault_shows_in_its_number_and_in_no_other_before_it(ward):
@@ -126,3 +138,18 @@ def test_the_pictures_of_faulty_samplers_differ_from_the_healthy_one(ward, face)
     drawn = {name: ward[name].draw(noise) for name in ("healthy", *RIGHT)}
     away = {name: distance_to(face, points).mean().item() for name, points in drawn.items()}
     assert all(away[name] > 2 * away["healthy"] for name in RIGHT), away
+
+
+def test_a_perfect_denoiser_by_hand_passes_where_no_weight_is_lost():
+    def shifted(z_t, points, alpha_bar):
+        away = (z_t[:, None] - alpha_bar**0.5 * points).square().sum(-1) / (2 * (1 - alpha_bar))
+        weights = (away.amin(1, keepdim=True) - away).exp()
+        return weights / weights.sum(1, keepdim=True) @ points
+
+    assert judge(lesson04.perfect_exercise, shifted).status == "right", "softmax is not the only right way"
+
+
+def test_other_wrong_entries_of_the_clinic_are_named_beside_a_slip():
+    swapped = RIGHT | {"A": RIGHT["C"].upper(), "C": RIGHT["A"], "D": RIGHT["B"]}
+    said = judge(lesson04.clinic_exercise, swapped)
+    assert said.mistake == "A and C mixed up" and said.text.endswith("Also not right: D.")

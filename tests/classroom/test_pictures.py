@@ -95,6 +95,15 @@ def test_curves_and_bars():
     assert pixels(bars({"pixels": 12288, "latents": 1024}, "numbers", "Fewer")).height > 300
 
 
+def test_a_logarithmic_axis_may_begin_at_timestep_0():
+    lines = {"loss": ([0, 1, 10, 100], [4.0, 3.0, 2.0, 1.0])}
+    pages = [curves(lines, "timestep t", "loss", "It falls", logx=logx) for logx in (False, True)]
+    assert pages[0].png != pages[1].png
+    left = pixels(pages[1]).crop((0, 0, pixels(pages[1]).width // 3, pixels(pages[1]).height))
+    blue = [left.getpixel((x, y)) for x in range(left.width) for y in range(left.height)].count((0, 114, 178))
+    assert blue > 100, "t = 0 and t = 1 are drawn, at the left"
+
+
 def test_colours_are_okabe_and_itos():
     assert COLOURS["blue"] == "#0072B2" and COLOURS["vermillion"] == "#D55E00"
 

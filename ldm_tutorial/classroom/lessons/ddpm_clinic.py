@@ -17,7 +17,6 @@ DIAGNOSES = (
     "wrong schedule at sampling",
     "missing scale",
     "EMA too slow for the run",
-    "healthy",
 )
 RIGHT = {
     "A": "noise at the last step",
@@ -153,20 +152,26 @@ clinic_exercise = Exercise(
             "other one has a high loss on points of the right size.",
         ),
         Mistake(
-            "believing the lowest loss",
-            lambda: RIGHT | {"B": "healthy"},
-            "B has the lowest loss of all, because noise is easy to see beside tiny points. It is trained on "
-            "data with a standard deviation of 0.2: look at its picture.",
+            "A and E mixed up",
+            lambda: RIGHT | {"A": RIGHT["E"], "E": RIGHT["A"]},
+            "Both miss the known point. Whose noise is left at the end, and whose two ends differ?",
+        ),
+        Mistake(
+            "B and E mixed up",
+            lambda: RIGHT | {"B": RIGHT["E"], "E": RIGHT["B"]},
+            "E's points are drawn too far inside, but it was trained on points of the right size: the data "
+            "std says whose scale is missing.",
         ),
     ),
     hints=(
-        "Compare each row with the healthy one, from the left, and stop at the first number that differs.",
+        "Compare each row with the healthy one and note all the numbers that differ.",
         "Data std: the scale. Loss: the weights. The two ends: the schedules. Noise left: the last step.",
         "What can be wrong with a sampler whose known point is missed although all these are in order?",
     ),
     insight=(
         "A's last step added noise; B's points were a fifth of their size; C told its network the timestep "
-        "before; D's average was mostly random weights; E's sampler had the βs of 1000 steps. A loss says "
-        "nothing about the sampler, and a low loss nothing without the scale of the data."
+        "of the sampling step that came before, t + 4 in place of t; more than a third of D's average was "
+        "still its random start; E's sampler had the βs of 1000 steps. A loss says nothing about the "
+        "sampler, and a low loss nothing without the scale of the data."
     ),
 )

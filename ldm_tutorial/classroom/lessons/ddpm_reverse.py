@@ -42,12 +42,13 @@ posterior_exercise = Exercise(
     name="the posterior",
     solution=posterior,
     cases=_posterior_cases,
+    any_float=True,
     mistakes=(
         Mistake(
             "β for the variance",
             _variant(variance=lambda alpha, right: 1 - alpha),
             "β is the variance of the step forward. Whoever knows x0 knows more, so the variance is smaller: "
-            "β times (1-ᾱ_{t-1})/(1-ᾱ_t). (β is the upper bound, for data that are themselves N(0, 1).)",
+            "β times (1-ᾱ_{t-1})/(1-ᾱ_t).",
         ),
         Mistake(
             "the deviation instead of the variance",
@@ -74,6 +75,20 @@ posterior_exercise = Exercise(
             _variant(lambda alpha, before, t: (before * (1 - alpha), alpha * (1 - before))),
             "x0 is in z_{t-1} with √ᾱ_{t-1}, and z_{t-1} in z_t with √α: roots.",
         ),
+        Mistake(
+            "the two ᾱ swapped",
+            lambda x0, z_t, alpha_bar_t, alpha_bar_before: posterior(x0, z_t, alpha_bar_before, alpha_bar_t),
+            "z_t is the noisier one: ᾱ_t is smaller than ᾱ_{t-1}, and α = ᾱ_t / ᾱ_{t-1} is below 1.",
+        ),
+        Mistake(
+            "1 - ᾱ_t for β",
+            lambda x0, z_t, alpha_bar_t, alpha_bar_before: (
+                alpha_bar_before**0.5 * x0
+                + (alpha_bar_t / alpha_bar_before) ** 0.5 * (1 - alpha_bar_before) / (1 - alpha_bar_t) * z_t,
+                1 - alpha_bar_before,
+            ),
+            "1 - ᾱ_t is the noise of all steps together. β is that of one: 1 - α, with α = ᾱ_t / ᾱ_{t-1}.",
+        ),
     ),
     hints=(
         "First α = ᾱ_t / ᾱ_{t-1} and β = 1 - α: those of the single step from t-1 to t.",
@@ -92,16 +107,24 @@ def reverse_step(z_t, eps, t, alpha_bars, noise):
     return mean + beta**0.5 * noise if t > 0 else mean
 
 
-def _stepped(before=None, spread=lambda beta, t: beta**0.5 if t else 0.0, root=0.5):
-    """A wrong step: another ᾱ_{t-1}, another amount of noise, or another power of 1-ᾱ_t."""
+def _stepped(before=None, spread=lambda beta, t: beta**0.5 if t else 0.0, root=0.5, grown=0.5):
+    """A wrong step: another ᾱ_{t-1}, another amount of noise, or another power of 1-ᾱ_t or of α."""
 
     def answer(z_t, eps, t, alpha_bars, noise):
         cleaner = before(alpha_bars, t) if before else (alpha_bars[t - 1] if t > 0 else 1.0)
         alpha = alpha_bars[t] / cleaner
-        mean = (z_t - (1 - alpha) / (1 - alpha_bars[t]) ** root * eps) / alpha**0.5
+        mean = (z_t - (1 - alpha) / (1 - alpha_bars[t]) ** root * eps) / alpha**grown
         return mean + spread(1 - alpha, t) * noise
 
     return answer
+
+
+def _lower(z_t, eps, t, alpha_bars, noise):
+    """A step with the lower variance."""
+    before = alpha_bars[t - 1] if t > 0 else 1.0
+    mean = reverse_step(z_t, eps, t, alpha_bars, 0 * noise)
+    variance = (1 - alpha_bars[t] / before) * (1 - before) / (1 - alpha_bars[t])
+    return mean + variance**0.5 * noise
 
 
 def _step_cases():
@@ -115,6 +138,7 @@ step_exercise = Exercise(
     name="a step back",
     solution=reverse_step,
     cases=_step_cases,
+    any_float=True,
     mistakes=(
         Mistake(
             "noise at the last step",
@@ -135,20 +159,24 @@ step_exercise = Exercise(
             "Noise of variance β is √β times noise of variance 1.",
         ),
         Mistake(
-            "no noise at all",
-            _stepped(spread=lambda beta, t: 0.0),
-            "Without noise every step goes to a mean, and the samples shrink towards averages.",
+            "the lower variance",
+            _lower,
+            "That is β̃_t, and samplers do use it. But the formula above takes the upper one, β_t.",
         ),
         Mistake(
-            "ε at full strength",
+            "no noise at t = 1",
+            _stepped(spread=lambda beta, t: beta**0.5 if t > 1 else 0.0),
+            "The paper counts from 1, and its last step is t = 1. Here it is t = 0: only that one adds none.",
+        ),
+        Mistake(
+            "forgetting to divide by √(1-ᾱ_t)",
             _stepped(root=0.0),
             "ε is in z_t with √(1-ᾱ_t); what the step takes away is β/√(1-ᾱ_t) of it.",
         ),
         Mistake(
-            "straight to the clean data",
-            lambda z_t, eps, t, bars, noise: (z_t - (1 - bars[t]) ** 0.5 * eps) / bars[t] ** 0.5,
-            "That is x0 as the network sees it now. One step goes only as far as t-1; at large t this guess "
-            "is an average of everything.",
+            "forgetting 1/√α_t",
+            _stepped(grown=0.0),
+            "The step forward has shrunk the data by √α_t. The step back must let them grow again.",
         ),
     ),
     hints=(
@@ -156,5 +184,5 @@ step_exercise = Exercise(
         "With α = ᾱ_t / ᾱ_{t-1} and β = 1 - α, the mean is the first formula above.",
         "Add √β times noise, unless t is 0.",
     ),
-    insight="That is the whole sampler: this step, a thousand times.",
+    insight="That is the whole sampler: this step, a hundred times here.",
 )

@@ -17,6 +17,7 @@ alpha_bar_exercise = Exercise(
     name="alpha bar",
     solution=alpha_bar,
     cases=lambda: [(NoiseSchedule.linear(100, 1e-3, 0.2).betas,), (NoiseSchedule.cosine(50).betas,)],
+    any_float=True,
     mistakes=(
         Mistake(
             "multiplying the betas",
@@ -44,6 +45,16 @@ alpha_bar_exercise = Exercise(
             lambda betas: torch.cumprod((1 - betas).sqrt(), dim=0),
             "That is √ᾱ, the factor of the data. ᾱ itself is a share of the variance: no root.",
         ),
+        Mistake(
+            "one product for all",
+            lambda betas: torch.prod(1 - betas),
+            "That is ᾱ at the end, after all T steps. Asked for is the table of all ᾱ_t: a running product.",
+        ),
+        Mistake(
+            "the share of the noise",
+            lambda betas: 1 - torch.cumprod(1 - betas, dim=0),
+            "1 - ᾱ_t is the share that has become noise. ᾱ_t is the share that is still data.",
+        ),
     ),
     hints=(
         "After one step the share 1 - β_0 is left. After the second one, which share of that?",
@@ -68,6 +79,7 @@ noisy_exercise = Exercise(
     name="noise in one step",
     solution=noisy,
     cases=_noisy_cases,
+    any_float=True,
     mistakes=(
         Mistake(
             "forgetting the roots",
@@ -89,6 +101,17 @@ noisy_exercise = Exercise(
             lambda z, noise, alpha_bar: z + (1 - alpha_bar) ** 0.5 * noise,
             "Noise is added, but the data don't shrink, so that the variance grows beyond 1.",
         ),
+        Mistake(
+            "a root on the data only",
+            lambda z, noise, alpha_bar: alpha_bar**0.5 * z + (1 - alpha_bar) * noise,
+            "1 - ᾱ is a share of the variance as ᾱ is: the noise gets its root as well.",
+        ),
+        Mistake(
+            "subtracting the noise",
+            lambda z, noise, alpha_bar: alpha_bar**0.5 * z - (1 - alpha_bar) ** 0.5 * noise,
+            "The cloud would be the same, since noise has no sign. But the network is asked for the noise "
+            "that was added, and would learn its opposite.",
+        ),
     ),
     hints=(
         "Two weights, one for z and one for the noise. Their squares are shares of the variance.",
@@ -105,26 +128,38 @@ def perfect(z_t, points, alpha_bar):
     return weight @ points
 
 
-def _scored(score, shrunk=True, dim=1):
+def _scored(score, power=0.5, weigh=lambda scores: torch.softmax(scores, dim=1)):
     """Another perfect denoiser: its score of a distance and a variance, in place of -d² / 2s²."""
 
     def answer(z_t, points, alpha_bar):
-        distance = torch.cdist(z_t, alpha_bar**0.5 * points if shrunk else points)
-        return torch.softmax(score(distance, 1 - alpha_bar), dim=dim) @ points
+        distance = torch.cdist(z_t, alpha_bar**power * points)
+        return weigh(score(distance, 1 - alpha_bar)) @ points
 
     return answer
+
+
+def _gaussian(d, v):
+    return -(d**2) / (2 * v)
+
+
+def _naive(scores):
+    weights = scores.exp()
+    return weights / weights.sum(1, keepdim=True)
 
 
 def _perfect_cases():
     generator = torch.Generator().manual_seed(0)
     points = torch.randn(40, 2, generator=generator)
-    return [(torch.randn(6, 2, generator=generator), points, share) for share in (0.9, 0.5, 0.05)]
+    cases = [(torch.randn(6, 2, generator=generator), points, share) for share in (0.9, 0.5, 0.05)]
+    # hardly any noise, and no point near by: every exp is 0
+    return [*cases, (3 * torch.randn(6, 2, generator=generator), points[:20], 0.999)]
 
 
 perfect_exercise = Exercise(
     name="the perfect denoiser",
     solution=perfect,
     cases=_perfect_cases,
+    any_float=True,
     mistakes=(
         Mistake(
             "the nearest point",
@@ -134,8 +169,29 @@ perfect_exercise = Exercise(
         ),
         Mistake(
             "points at full size",
-            _scored(lambda d, v: -(d**2) / (2 * v), shrunk=False),
+            _scored(_gaussian, power=0),
             "In z_t the data have shrunk by √ᾱ. Compare it with the points that have shrunk as much.",
+        ),
+        Mistake(
+            "ᾱ for √ᾱ",
+            _scored(_gaussian, power=1),
+            "ᾱ is a share of the variance; the data themselves have shrunk by its root.",
+        ),
+        Mistake(
+            "dividing 0 by 0",
+            _scored(_gaussian, weigh=_naive),
+            "The formula is right, but with little noise every exp is so small that it is rounded to 0, and "
+            "then so is their sum. torch.softmax subtracts the largest exponent first.",
+        ),
+        Mistake(
+            "weights that don't add up to 1",
+            _scored(_gaussian, weigh=torch.exp),
+            "The formula says that w_i is proportional to the exp. Divide by the sum, or take a softmax.",
+        ),
+        Mistake(
+            "forgetting the variance",
+            _scored(lambda d, _v: -(d**2) / 2),
+            "How near is near depends on the noise: divide the squared distance by its variance, 1 - ᾱ.",
         ),
         Mistake(
             "the deviation instead of the variance",
@@ -159,7 +215,7 @@ perfect_exercise = Exercise(
         ),
         Mistake(
             "softmax along the wrong axis",
-            _scored(lambda d, v: -(d**2) / (2 * v), dim=0),
+            _scored(_gaussian, weigh=lambda scores: torch.softmax(scores, dim=0)),
             "The weights of all points for one z_t must add up to 1: the points are along dim=1.",
         ),
     ),

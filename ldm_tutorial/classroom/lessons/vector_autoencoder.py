@@ -48,7 +48,7 @@ class VectorAutoencoder(nn.Module):
     the means. scale: what coordinates are divided by, so that the perceptrons see numbers near 1.
     """
 
-    def __init__(self, axes: PrincipalAxes, scale: float, latents: int = 32, width: int = 256):
+    def __init__(self, axes: PrincipalAxes, scale: float, latents: int = 32, width: int = 384):
         super().__init__()
         count = axes.axes.shape[1]
         self.axes, self.scale, self.latents = axes, scale, latents
@@ -82,29 +82,31 @@ def negative_elbo(coordinates: Tensor, copies: Tensor, posterior: DiagonalGaussi
     return (error + beta * posterior.kl()).mean()
 
 
-def fit(model: VectorAutoencoder, coordinates: Tensor, beta: float, steps: int = 1000, seed: int = 0) -> None:
-    """Train on coordinates `(N, count)`, 64 at a time, with the loss `negative_elbo`, showing a bar.
+def fit(model: VectorAutoencoder, coordinates: Tensor, beta: float, steps: int = 800, seed: int = 0) -> None:
+    """Train on coordinates `(N, count)`, 128 at a time, with the loss `negative_elbo`, showing a bar.
 
     beta 0 is a plain autoencoder: there the noise would only disturb, so none is drawn.
     """
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, steps, pct_start=0.05)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
+    rise_and_fall = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(20 * step / steps, 1, 1.5 * (1 - step / steps))
+    )
     with Live(steps, f"training, beta = {beta:g}") as live:
         for step in range(steps):
-            x = coordinates[torch.randint(len(coordinates), (64,), generator=generator)]
+            x = coordinates[torch.randint(len(coordinates), (128,), generator=generator)]
             posterior = model.read(x)
             z = posterior.sample(generator) if beta else posterior.mode()
             loss = negative_elbo(x, model.write(z), posterior, beta)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            rate.step()
+            rise_and_fall.step()
             if step % 25 == 24:
                 live.step(step + 1, f"loss {loss.item():.1f}")
 
 
-def trained(axes: PrincipalAxes, images: Tensor, beta: float, steps: int = 1000) -> VectorAutoencoder:
+def trained(axes: PrincipalAxes, images: Tensor, beta: float, steps: int = 800) -> VectorAutoencoder:
     """An autoencoder of images `(N, C, H, W)`, trained from scratch; the same start for every beta."""
     coordinates = axes.coordinates(images)
     torch.manual_seed(0)
