@@ -8,6 +8,7 @@ import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -23,6 +24,11 @@ from benchmarks.device import ON_GPU
 from ldm_tutorial import __version__
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+HEADING = "How fast it is"
+METHOD = """\
+Contestants take turns in one process, in opposite order every other round. A number is the median
+over the rounds, with the middle half of them in brackets. With one thread, time is that for which
+the thread had a core; with two it is the time on the wall."""
 PARTS = {
     "Against diffusers, same weights": against_diffusers,
     "Latents against pixels, same U-Net": latent_against_pixel,
@@ -37,25 +43,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="timed turns of every contestant")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of PyTorch")
+    names = [part.__name__.split(".")[-1] for part in PARTS.values()]
+    parser.add_argument(
+        "--only", nargs="+", choices=names, help="measure these again, keep the rest of the file"
+    )
     options = parser.parse_args()
     if ON_GPU:
         options.threads = options.threads[:1]  # they would make no difference
-    text = [
-        "# How fast it is",
-        "Contestants take turns in one process, in opposite order every other round. A number is the median\n"
-        "over the rounds, with the middle half of them in brackets. With one thread, time is that for which\n"
-        "the thread had a core; with two it is the time on the wall.",
-        describe(options),
-    ]
-    for title, part in PARTS.items():
-        text += [f"## {title}", part.__doc__]
-        for threads in options.threads if getattr(part, "THREADED", False) else options.threads[:1]:
-            torch.set_num_threads(threads)
-            print(f"{title}, threads: {threads}", flush=True)
-            text += [f"Threads: {threads}", markdown(part.HEADER, part.table(options.rounds))]
-            print(text[-1], flush=True)
-    RESULTS.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    sections = written() if options.only else {HEADING: "\n\n".join([METHOD, describe(options)])}
+    for name, (title, part) in zip(names, PARTS.items(), strict=True):
+        if not options.only or name in options.only:
+            sections[title] = section(title, part, options)
+    text = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
+    RESULTS.write_text(text.removeprefix("#") + "\n", encoding="utf-8")
     print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
+
+
+def section(title: str, part: ModuleType, options: argparse.Namespace) -> str:
+    """What a part measures, and its tables: one for each number of threads where that makes a difference."""
+    text = [part.__doc__.strip()]
+    for threads in options.threads if getattr(part, "THREADED", False) else options.threads[:1]:
+        torch.set_num_threads(threads)
+        print(f"{title}, threads: {threads}", flush=True)
+        text += [f"Threads: {threads}", markdown(part.HEADER, part.table(options.rounds))]
+        print(text[-1], flush=True)
+    return "\n\n".join(text)
+
+
+def written() -> dict[str, str]:
+    """The sections of the file as it is, by title."""
+    blocks = RESULTS.read_text(encoding="utf-8").strip().split("\n\n## ")
+    return dict(block.removeprefix("# ").split("\n\n", 1) for block in blocks)
 
 
 def describe(options: argparse.Namespace) -> str:

@@ -4,6 +4,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -71,3 +72,27 @@ def test_latents_against_pixels(timing, monkeypatch):
     ]
     shapes = {replace(model.config.unet, in_channels=4, out_channels=4) for model in built}
     assert len(built) == 3 and len(shapes) == 1, "one U-Net but for the channels that go in and come out"
+
+
+def test_one_part_is_measured_again_and_the_others_stay(timing, monkeypatch, tmp_path):
+    run = pytest.importorskip("benchmarks.run")
+    parts = {}
+    for name in ("first", "second"):
+        parts[name.title()] = part = ModuleType(f"benchmarks.{name}", f"What {name} is.\n")
+        part.HEADER, part.answer = ["rounds", "number"], "1"
+        part.table = lambda rounds, part=part: [[str(rounds), part.answer]]
+    monkeypatch.setattr(run, "PARTS", parts)
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(run.torch, "set_num_threads", lambda _: None)
+
+    def measured(*arguments):
+        monkeypatch.setattr(sys, "argv", ["run", *arguments])
+        run.main()
+        return run.RESULTS.read_text()
+
+    whole = measured("--rounds", "3")
+    assert whole.startswith("# How fast it is\n\nContestants") and whole.endswith("| 3 | 1 |\n")
+    assert measured("--rounds", "3", "--only", "second") == whole, "measuring the same changes nothing"
+    parts["Second"].answer = "2"
+    head, _, tail = whole.rpartition("1")
+    assert measured("--rounds", "3", "--only", "second") == head + "2" + tail
