@@ -1,7 +1,10 @@
 """The one slow step of a codebook, made fast: which code is nearest?"""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+BLOCK = 32  # codes among which the smallest distance is sought first without its index, ten times as fast
 
 
 @torch.no_grad()
@@ -23,13 +26,20 @@ def nearest_code(z: Tensor, codebook: Tensor) -> Tensor:
     z, codebook = z.to(dtype), codebook.to(dtype)
     with torch.autocast("cpu" if z.is_meta else z.device.type, enabled=False):
         half_norms = codebook.square().sum(1) / 2
+        missing = -len(codebook) % BLOCK  # made up by codes that are infinitely far away
+        half_norms = F.pad(half_norms, (0, missing), value=torch.inf)
+        codebook = F.pad(codebook, (0, 0, 0, missing))
         nearest = [z.new_empty(0, dtype=torch.int64)]
         for part in z.split(rows):
             best, index = part.new_full((len(part),), torch.inf), part.new_zeros(len(part), dtype=torch.int64)
+            each = torch.arange(len(part), device=part.device)
             for first in range(0, len(codebook), columns):
                 chunk = slice(first, first + columns)
-                distance, code = torch.addmm(half_norms[chunk], part, codebook[chunk].T, alpha=-1).min(1)
-                index = torch.where(distance < best, code + first, index)
+                distances = torch.addmm(half_norms[chunk], part, codebook[chunk].T, alpha=-1)
+                blocks = distances.unflatten(1, (-1, BLOCK))
+                block = blocks.amin(2).argmin(1)
+                distance, code = blocks[each, block].min(1)
+                index = torch.where(distance < best, first + block * BLOCK + code, index)
                 best = torch.minimum(best, distance)
             nearest.append(index)
         return torch.cat(nearest)
