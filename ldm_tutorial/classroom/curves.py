@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ldm_tutorial.classroom.style import COLOURS, INK, Picture, picture, styled
 
@@ -20,11 +21,13 @@ def curves(
     logy=False,
     levels: Mapping[str, float] | None = None,
     size=(8.0, 4.2),
+    beside=False,
 ) -> Picture:
     """Lines over a common axis: `curves({"linear": (t, snr)}, "step t", "signal-to-noise ratio", "...")`.
 
     levels: horizontal lines to read against, by name. Markers are drawn where a line has at most 30 points.
     logx: a logarithmic axis; where an x is 0, one that is straight from 0 to 1 and logarithmic after it.
+    beside: the legend stands to the right of the axes, where the lines leave no room for it.
     """
     with styled():
         figure = Figure(size)
@@ -53,8 +56,10 @@ def curves(
         )
         if logx and any(min(_numbers(x)) == 0 for x, _ in named.values()):
             _log_from_zero(axis)
+        _plain_where_short(axis.xaxis)
+        _plain_where_short(axis.yaxis)
         if len(named) > 1:
-            axis.legend()
+            axis.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}))
         _title(axis, title, size)
     return picture(figure, title)
 
@@ -89,6 +94,15 @@ def _log_from_zero(axis):
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.set_xticks([], minor=True)
     axis.set_xlim(-0.3, right)
+
+
+def _plain_where_short(axis):
+    """A logarithmic axis over less than two powers of ten says 5, 10, 20 and not 10¹ alone."""
+    low, high = axis.get_view_interval()
+    if axis.get_scale() == "log" and high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _numbers(values):

@@ -9,7 +9,7 @@ from tiny import LDM
 from ldm_tutorial.classroom.lessons import lesson06
 from ldm_tutorial.classroom.lessons.sampler_heun import heun_step
 from ldm_tutorial.classroom.lessons.sampler_orders import error, slope, three_hills
-from ldm_tutorial.classroom.lessons.sampler_peeps import Sketches, apart, detail
+from ldm_tutorial.classroom.lessons.sampler_peeps import Sketches, apart
 from ldm_tutorial.classroom.lessons.sampler_plane import between, exact_ways, three_strokes, walk
 from ldm_tutorial.classroom.lessons.sampler_spacing import trailing_path
 from ldm_tutorial.conditioning import CaptionConfig, build_vocabulary
@@ -110,9 +110,3 @@ def test_sketches_are_the_models_samples_and_are_kept():
     torch.testing.assert_close(sketches.latents(DDIM, 4, n=1), sketches.latents(DDIM, 4)[:1])
     one, other = (sketches.latents(DDIM, 4, eta=1.0, dice=dice) for dice in (0, 1))
     assert apart(one, other) > 0.01 and apart(one, one) == 0
-
-
-def test_detail_is_that_of_neighbours():
-    flat, striped = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
-    striped[..., ::2] = 1
-    assert detail(flat) == 0 and detail(striped) == pytest.approx(0.5)

@@ -104,6 +104,12 @@ def test_a_logarithmic_axis_may_begin_at_timestep_0():
     assert blue > 100, "t = 0 and t = 1 are drawn, at the left"
 
 
+def test_a_legend_beside_the_axes_covers_no_line():
+    lines = {"a": ([5, 10, 50], [0.3, 0.1, 0.02]), "b": ([5, 10, 50], [0.2, 0.1, 0.05])}
+    inside, outside = (curves(lines, "x", "y", "Both fall", logx=True, beside=beside) for beside in (0, 1))
+    assert pixels(outside).width > pixels(inside).width + 50
+
+
 def test_colours_are_okabe_and_itos():
     assert COLOURS["blue"] == "#0072B2" and COLOURS["vermillion"] == "#D55E00"
 

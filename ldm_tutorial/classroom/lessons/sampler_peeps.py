@@ -59,11 +59,5 @@ def wished(model: LatentDiffusion, captions: Sequence[str]) -> Condition:
 
 
 def apart(a: Tensor, b: Tensor) -> float:
-    """Root mean square difference of two sets of latents; two unrelated portraits are about 1.4 apart."""
+    """Root mean square difference of two sets of latents."""
     return (a - b).square().mean().sqrt().item()
-
-
-def detail(images: Tensor) -> float:
-    """Mean difference of neighbouring pixels: a blurred picture has less of it."""
-    right, down = images.diff(dim=-1).abs().mean(), images.diff(dim=-2).abs().mean()
-    return ((right + down) / 2).item()

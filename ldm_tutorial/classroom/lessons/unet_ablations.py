@@ -39,12 +39,14 @@ def _only_first(channels: int):
     return keep
 
 
-def fit(network: nn.Module, latents: Tensor, schedule: NoiseSchedule, steps: int, label: str) -> list[float]:
+def fit(
+    network: nn.Module, latents: Tensor, schedule: NoiseSchedule, steps: int, label: str, seed: int = 0
+) -> list[float]:
     """Train on v with batches of 8, in place; the loss of every step.
 
-    The draws of data, times and noise are the same in every call, so that networks can be compared.
+    The draws of data, times and noise depend on the seed alone, so that networks can be compared.
     """
-    device, generator = latents.device, torch.Generator().manual_seed(0)
+    device, generator = latents.device, torch.Generator().manual_seed(seed)
     network.to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
