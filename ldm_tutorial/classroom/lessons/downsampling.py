@@ -1,10 +1,12 @@
-"""Sizes of latents for lesson 03: in numbers, in bits, and those of the paper."""
+"""Sizes of latents for lesson 03: in numbers, in bits, those of the paper, and what `make bench` measured."""
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from ldm_tutorial.data import bundled
 from ldm_tutorial.first_stage import KLAutoencoder, VQAutoencoder
 
 # Rombach et al. 2022 and the original release: first stages for images of 256 pixels, measured on ImageNet.
@@ -42,3 +44,20 @@ def bits(stage: nn.Module, images: Tensor) -> float:
     raise ValueError(
         f"stage is a {type(stage).__name__}; bits are known of KL and VQ autoencoders and pixels"
     )
+
+
+def benchmark(columns: list[str], path: Path | None = None) -> list[dict[str, str]]:
+    """These columns of the table "Rate and distortion of the first stages" that `make bench` writes.
+
+    One dict for each first stage, in the order of the file. ValueError where the file lacks the section or a
+    column; `make bench` writes both.
+    """
+    path = path or bundled("checkpoints").parents[1] / "benchmarks" / "RESULTS.md"
+    _, _, section = path.read_text(encoding="utf-8").partition(
+        "\n## Rate and distortion of the first stages\n"
+    )
+    lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    head, _, *body = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines] or [[], []]
+    if missing := [column for column in columns if column not in head]:
+        raise ValueError(f"columns has {missing}, but the table in {path.name} has {head}; run make bench")
+    return [{column: row[head.index(column)] for column in columns} for row in body]
