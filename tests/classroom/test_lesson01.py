@@ -6,7 +6,6 @@ import torch
 from ldm_tutorial.classroom.lessons import lesson01
 from ldm_tutorial.classroom.lessons.elbo_loss import vae_loss
 from ldm_tutorial.classroom.lessons.latent_scale import latent_scale
-from ldm_tutorial.classroom.lessons.portrait_features import features
 from ldm_tutorial.classroom.lessons.vector_autoencoder import (
     PrincipalAxes,
     VectorAutoencoder,
@@ -14,7 +13,6 @@ from ldm_tutorial.classroom.lessons.vector_autoencoder import (
     trained,
 )
 from ldm_tutorial.first_stage import DiagonalGaussian, KLAutoencoder, KLConfig
-from ldm_tutorial.metrics import AttributeClassifier, AttributeClassifierConfig
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +115,3 @@ def test_what_varies_less_than_beta_is_given_up(images, axes, beta, kept):
     posterior = model.posterior(images)
     each = 0.5 * (posterior.mean**2 + posterior.logvar.exp() - 1 - posterior.logvar).mean(0)
     assert (each > 0.1).sum() == kept
-
-
-def test_features_are_what_the_heads_read():
-    torch.manual_seed(0)
-    config = AttributeClassifierConfig(kinds=(("hat", ("yes", "no")),), image_size=32, hidden=16)
-    classifier, x = AttributeClassifier(config).eval(), torch.rand(7, 3, 32, 32)
-    found = features(classifier, x, batch_size=3)
-    assert found.shape == (7, 16)
-    logits = classifier.heads["hat"](found)
-    torch.testing.assert_close(logits, classifier(x)["hat"], rtol=1e-4, atol=1e-5)
