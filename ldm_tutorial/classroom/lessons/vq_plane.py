@@ -145,7 +145,7 @@ def _map(axis, title, vectors, codes=None):
     axis.set(xlim=(0, 3), ylim=(3, 0), xticks=[], yticks=[], aspect="equal")
     axis.set_title(title, fontsize=12.5, color=INK, pad=4)
     axis.spines[:].set(visible=True, color="#c4c4c4", linewidth=0.8)
-    for i, (x, y) in enumerate((vectors * 0.22).tolist()):
+    for i, (x, y) in enumerate((vectors * 0.26).tolist()):
         row, column = divmod(i, 3)
         if codes is not None:
             pale = [PALE + (1 - PALE) * hue for hue in HUES[codes[i] % len(HUES)]]
@@ -154,7 +154,13 @@ def _map(axis, title, vectors, codes=None):
             "",
             (column + 0.5 + x, row + 0.5 - y),
             (column + 0.5, row + 0.5),
-            arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.6},
+            arrowprops={
+                "arrowstyle": "-|>,head_length=0.5,head_width=0.25",  # short, for vectors near 0
+                "color": INK,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "mutation_scale": 9,
+            },
         )
         label = str(i) if codes is None else f"code {codes[i]}"
         axis.text(column + 0.06, row + 0.05, label, fontsize=9, va="top")
@@ -167,7 +173,7 @@ def _pull(axis, vector, code, gradient):
     """Where descent moves the code, if it could, and the same arrow at the vector, which really moves."""
     axis.plot(*WANTED.tolist(), "*", color=INK, markersize=13)
     axis.annotate(
-        "wanted", WANTED.tolist(), (0, -14), textcoords="offset points", fontsize=9, ha="center", bbox=_BOX
+        "wanted", WANTED.tolist(), (0, 8), textcoords="offset points", fontsize=9, ha="center", bbox=_BOX
     )
     _line(axis, vector, code, INK, 1.0, ":")
     step = -0.4 * gradient
