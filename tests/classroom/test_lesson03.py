@@ -1,5 +1,6 @@
 """Lesson 03: its solutions are what the package does, its pictures distorted as they are said to be."""
 
+import json
 import math
 
 import pytest
@@ -31,6 +32,7 @@ from ldm_tutorial.first_stage import (
     hinge_g_loss,
 )
 from ldm_tutorial.metrics import psnr
+from ldm_tutorial.training import find_checkpoint
 
 TINY = {"channels": 8, "channel_mult": (1, 2), "res_blocks": 1, "norm_groups": 4, "mid_attention": False}
 
@@ -156,3 +158,56 @@ def test_the_papers_table_is_ordered_as_in_the_paper():
     found = {row["model"]: row for row in downsampling.PAPER}
     assert found["kl-f8"]["PSNR, dB"] == 24.19 and found["vq-f4"]["rFID"] == 0.58
     assert all(row["model"].endswith(f"f{row['f']}") for row in downsampling.PAPER)
+
+
+BENCHMARK = """\
+# How fast it is
+
+| first stage | f |
+| --- | --- |
+| of another section | 1 |
+
+## Rate and distortion of the first stages
+
+Means.
+
+Threads: 1
+
+| first stage | f | codes used |
+| --- | --- | --- |
+| peeps-kl-f4 | 4 |  |
+| peeps-vq-f4 | 4 | 100% |
+
+## Another
+
+| first stage | f |
+| --- | --- |
+| of yet another | 2 |
+"""
+
+
+def test_the_benchmarks_table_is_read_as_it_is_written(tmp_path):
+    path = tmp_path / "RESULTS.md"
+    path.write_text(BENCHMARK)
+    assert downsampling.benchmark(["first stage", "codes used"], path) == [
+        {"first stage": "peeps-kl-f4", "codes used": ""},
+        {"first stage": "peeps-vq-f4", "codes used": "100%"},
+    ]
+    with pytest.raises(ValueError, match=r"columns has \['SSIM'\].*run make bench"):
+        downsampling.benchmark(["f", "SSIM"], path)
+    path.write_text("# How fast it is\n")
+    with pytest.raises(ValueError, match="run make bench"):
+        downsampling.benchmark(["f"], path)
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "first-try.jsonl"])
+def test_what_the_run_wrote_down_is_stored_beside_its_weights(name):
+    """Section 5 draws it: the critic begins within the run, and then there is all that is drawn."""
+    lines = (find_checkpoint("peeps-kl-f4-gan") / name).read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [r["step"] for r in records] == list(range(50, 50 * len(records) + 1, 50))
+    heard = [r for r in records if "discriminator" in r]
+    assert 2 <= len(records) - len(heard) < len(heard), "it starts after the other losses have begun"
+    assert heard == records[-len(heard) :]
+    drawn = {"psnr", "perceptual", "adaptive_weight", "logits_real", "logits_fake"}
+    assert all(drawn <= r.keys() for r in heard)
