@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 TOLERANCE = 1e-4
+NEGATIVE_ROOT = "Was the square root of a negative number taken?"
 
 
 def difference(answer, truth, tolerance=TOLERANCE) -> str | None:
@@ -24,6 +25,9 @@ def difference(answer, truth, tolerance=TOLERANCE) -> str | None:
         )
     if isinstance(truth, int | float):
         return _number(answer, truth, tolerance)
+    if isinstance(truth, complex):  # not asked for by anyone: what a slip comes to that this answer may share
+        same = isinstance(answer, complex) and abs(answer - truth) <= tolerance
+        return None if same else f"The answer {answer!r} is not right."
     if isinstance(truth, dict) and isinstance(answer, dict):
         return _mapping(answer, truth, tolerance)
     if isinstance(truth, list | tuple) and isinstance(answer, Sequence) and not isinstance(answer, str):
@@ -38,6 +42,8 @@ def _tensor(answer, truth, tolerance):
         return f"The answer is {kind(answer)}; a tensor of shape {tuple(truth.shape)} was asked for."
     if answer.shape != truth.shape:
         return _shape(answer, truth)
+    if answer.is_complex() and not truth.is_complex():
+        return f"Your numbers are complex. {NEGATIVE_ROOT}"
     if answer.dtype != truth.dtype:
         return f"Your numbers are {_dtype(answer)}; {_dtype(truth)} was asked for. Look at the dtype."
     if truth.requires_grad and not answer.requires_grad:
@@ -104,6 +110,8 @@ def _where(error, a, allowed):
 def _number(answer, truth, tolerance):
     if isinstance(answer, torch.Tensor) and answer.numel() == 1:
         answer = answer.item()
+    if isinstance(answer, complex):
+        return f"The answer is a complex number. {NEGATIVE_ROOT}"
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         if hasattr(answer, "item") and getattr(answer, "ndim", 1) == 0:
             return _number(answer.item(), truth, tolerance)

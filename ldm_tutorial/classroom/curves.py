@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ldm_tutorial.classroom.style import COLOURS, INK, Picture, picture, styled
 
+GUIDE = "#888888"
 STYLES = tuple(zip(COLOURS.values(), ("-", "--", "-.", ":", "-", "--", "-."), "os^Dv*P", strict=True))
 
 
@@ -22,12 +23,14 @@ def curves(
     levels: Mapping[str, float] | None = None,
     size=(8.0, 4.2),
     beside=False,
+    guides: Mapping[str, tuple[Sequence, Sequence]] | None = None,
 ) -> Picture:
     """Lines over a common axis: `curves({"linear": (t, snr)}, "step t", "signal-to-noise ratio", "...")`.
 
     levels: horizontal lines to read against, by name. Markers are drawn where a line has at most 30 points.
     logx: a logarithmic axis; where an x is 0, one that is straight from 0 to 1 and logarithmic after it.
     beside: the legend stands to the right of the axes, where the lines leave no room for it.
+    guides: thin grey lines to compare with, such as one of a known slope; no data.
     """
     with styled():
         figure = Figure(size)
@@ -36,6 +39,8 @@ def curves(
             x, y = _numbers(x), _numbers(y)
             few = len(x) <= 30
             axis.plot(x, y, line, color=colour, marker=marker if few else None, label=name)
+        for (name, (x, y)), line in zip((guides or {}).items(), ("--", ":"), strict=False):
+            axis.plot(_numbers(x), _numbers(y), line, color=GUIDE, linewidth=1.3, label=name, zorder=1)
         for name, level in (levels or {}).items():
             axis.axhline(level, color=INK, linewidth=1.2, linestyle=(0, (1, 2)))
             axis.annotate(
@@ -58,7 +63,7 @@ def curves(
             _log_from_zero(axis)
         _plain_where_short(axis.xaxis)
         _plain_where_short(axis.yaxis)
-        if len(named) > 1:
+        if len(named) > 1 or guides:
             axis.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}))
         _title(axis, title, size)
     return picture(figure, title)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny import LDM
 
+from ldm_tutorial.classroom.exercises import judge
 from ldm_tutorial.classroom.lessons import lesson06
 from ldm_tutorial.classroom.lessons.sampler_heun import heun_step
 from ldm_tutorial.classroom.lessons.sampler_orders import error, slope, three_hills
@@ -86,6 +87,20 @@ def test_the_orders_that_the_gate_asks_for(kind, order):
     errors = [error(kind(SCHEDULE, n, spacing="karras"), three_hills()) for n in steps]
     assert slope(steps, errors) >= order, errors
     assert slope([1, 2, 4], [1.0, 0.25, 0.0625]) == pytest.approx(2)
+
+
+def test_the_last_step_hides_what_heuns_have_gained():
+    sampler, hills = Heun(SCHEDULE, 50, spacing="trailing"), three_hills()
+    assert 2 * error(sampler, hills) < error(sampler, hills, last_step=True) < 0.01
+
+
+def test_an_answer_with_the_levels_exchanged_is_complex_and_met_kindly():
+    exchanged = judge(lesson06.fresh_exercise, lambda eta, now, after: lesson06.fresh(eta, after, now))
+    assert exchanged.mistake == "the two levels exchanged"
+    other = judge(lesson06.fresh_exercise, lambda eta, now, after: eta * (now - after) ** 0.5)
+    assert "square root of a negative number" in other.text
+    step = judge(lesson06.step_exercise, lambda z, _eps, now, after, *_: (now - after) ** 0.5 * z)
+    assert "square root of a negative number" in step.text
 
 
 def test_strokes_have_mean_0_and_a_known_way(strokes):

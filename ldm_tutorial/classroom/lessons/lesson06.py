@@ -41,9 +41,15 @@ fresh_exercise = Exercise(
             "next level is 1. The lower one has (1-ᾱ_s)/(1-ᾱ_t) in front.",
         ),
         Mistake(
-            "the two levels exchanged",
+            "the first fraction upside down",
             lambda eta, now, after: eta * ((1 - now) / (1 - after) * (1 - now / after)) ** 0.5,
             "The first fraction must be below 1: the next level has less noise. Its 1-ᾱ stands on top.",
+        ),
+        Mistake(
+            "the two levels exchanged",
+            lambda eta, now, after: eta * _variance(after, now) ** 0.5,
+            "Then the variance is negative, and its root a complex number. alpha_bar belongs to the noisier "
+            "level t and is the smaller of the two; alpha_bar_next belongs to s.",
         ),
         Mistake(
             "without eta",
@@ -86,9 +92,9 @@ def _step_cases():
     draw = lambda *shape: torch.randn(shape, generator=generator)  # noqa: E731
     points = [
         (draw(16, 2), draw(16, 2), now, after, eta * _variance(now, after) ** 0.5, draw(16, 2))
-        for now, after, eta in ((0.1, 0.4, 1.0), (0.5, 0.9, 0.5), (0.3, 0.8, 0.0), (0.98, 1.0, 0.0))
+        for now, after, eta in ((0.1, 0.4, 0.5), (0.5, 0.9, 0.3), (0.3, 0.8, 0.0), (0.98, 1.0, 0.0))
     ]
-    return [*points, (draw(2, 4, 8, 8), draw(2, 4, 8, 8), 0.2, 0.7, 0.3, draw(2, 4, 8, 8))]
+    return [*points, (draw(2, 4, 8, 8), draw(2, 4, 8, 8), 0.2, 0.7, 0.25, draw(2, 4, 8, 8))]
 
 
 step_exercise = Exercise(
@@ -106,6 +112,12 @@ step_exercise = Exercise(
             "σ without the square",
             _stepped(lambda now, after, sigma: after + sigma),
             "Under the root are variances, and σ is a standard deviation: 1-ᾱ_s-σ².",
+        ),
+        Mistake(
+            "the two levels exchanged",
+            lambda z_t, eps, now, after, sigma, noise: ddim_step(z_t, eps, after, now, sigma, noise),
+            "z_t has the noise of level t, so find the clean picture with alpha_bar. Put noise back with "
+            "alpha_bar_next.",
         ),
         Mistake(
             "no fresh noise",
@@ -148,6 +160,10 @@ def step_up(z_s, eps, alpha_bar_s, alpha_bar_t):
     return alpha_bar_t**0.5 * x0 + (1 - alpha_bar_t) ** 0.5 * eps
 
 
+def _sigma(alpha_bar):
+    return (1 / alpha_bar - 1) ** 0.5
+
+
 def _up_cases():
     generator = torch.Generator().manual_seed(0)
     draw = lambda: torch.randn(2, 4, 8, 8, generator=generator)  # noqa: E731
@@ -180,6 +196,22 @@ up_exercise = Exercise(
             "x0 not scaled up",
             lambda z_s, eps, s, t: t**0.5 * (z_s - (1 - s) ** 0.5 * eps) + (1 - t) ** 0.5 * eps,
             "z_s minus its noise is √ᾱ_s times the picture. Divide by √ᾱ_s.",
+        ),
+        Mistake(
+            "z_s not turned into x",
+            lambda z_s, eps, s, t: t**0.5 * (z_s + (_sigma(t) - _sigma(s)) * eps),
+            "The step x + (σ_t - σ_s) eps is one in x, and x is z_s / √ᾱ_s. Divide before the step.",
+        ),
+        Mistake(
+            "the step of x taken in z",
+            lambda z_s, eps, s, t: z_s + (_sigma(t) - _sigma(s)) * eps,
+            "This step is right for x = z/√ᾱ, not for z: divide z_s by √ᾱ_s before it, and multiply by √ᾱ_t "
+            "after it.",
+        ),
+        Mistake(
+            "x in place of z at the end",
+            lambda z_s, eps, s, t: z_s / s**0.5 + (_sigma(t) - _sigma(s)) * eps,
+            "That is x at the level t. z_t is √ᾱ_t times as large.",
         ),
         Mistake(
             "forgetting the roots",

@@ -15,12 +15,15 @@ def heun_step(x, sigma, next_sigma, clean):
     return x + (next_sigma - sigma) * (slope + slope_there) / 2
 
 
-def _walked(step, told=lambda now, after: after, divisor=lambda now, after: after, place=None):
-    """A wrong step, of both slopes: step(x, h, slope, slope_there, arrived) with h = next_sigma - sigma."""
+def _walked(step, told=lambda now, after: after, divisor=lambda now, after: after, place=None, sign=1):
+    """A wrong step, of both slopes: step(x, h, slope, slope_there, arrived) with h = next_sigma - sigma.
+
+    sign: -1 where Euler's step has gone the other way.
+    """
 
     def answer(x, sigma, next_sigma, clean):
         h, slope = next_sigma - sigma, (x - clean(x, sigma)) / sigma
-        arrived = x + h * slope
+        arrived = x + sign * h * slope
         asked = x if place == "start" else arrived
         there = (asked - clean(asked, told(sigma, next_sigma))) / divisor(sigma, next_sigma)
         return step(x, h, slope, there, arrived)
@@ -60,6 +63,12 @@ heun_exercise = Exercise(
             "one step along the mean of both slopes.",
         ),
         Mistake(
+            "not going back",
+            _walked(lambda x, h, slope, there, arrived: arrived + h * (slope + there) / 2),
+            "You add the step along the mean to where Euler's step arrived, and so walk twice. Euler's step "
+            "is only for looking: go back to x first.",
+        ),
+        Mistake(
             "only the second slope",
             _walked(lambda x, h, slope, there, arrived: x + h * there),
             "The slope at the end alone is as one-sided as that at the start. Their mean is what helps.",
@@ -81,7 +90,7 @@ heun_exercise = Exercise(
         ),
         Mistake(
             "in the wrong direction",
-            lambda x, sigma, next_sigma, clean: heun_step(x, sigma, 2 * sigma - next_sigma, clean),
+            _walked(lambda x, h, slope, there, arrived: x - h * (slope + there) / 2, sign=-1),
             "This walks to more noise. The step is next_sigma - sigma, a negative number.",
         ),
     ),
@@ -90,5 +99,5 @@ heun_exercise = Exercise(
         "At the place so found ask for the slope again, with next_sigma.",
         "Start at x once more and take the whole step along the mean of the two slopes.",
     ),
-    insight="A second look costs a second call of the network, and pays for it from a dozen calls or so on.",
+    insight="A second look costs a second call of the network. Whether it pays, sections 5 to 7 will show.",
 )

@@ -47,20 +47,21 @@ def three_hills() -> LineMixture:
     return LineMixture(*rows)
 
 
-def error(sampler: Sampler, mixture: LineMixture) -> float:
+def error(sampler: Sampler, mixture: LineMixture, last_step: bool = False) -> float:
     """How far 41 paths are from where they must be when the last step begins: root mean square.
 
-    The last step, to the clean data, is left out. It returns the denoiser's x0, and what that differs from
-    the true end by is small and the same however many steps came before.
+    last_step: whether that step, to the clean data, is taken too. It returns the denoiser's x0, and what that
+    differs from the true end by depends on the level from which it starts, not on the steps before.
     """
     shares = torch.linspace(0.02, 0.98, 41, dtype=torch.float64)
     first, last = sampler.path[0], sampler.path[-1]
     denoise = mixture.denoiser(sampler.schedule, sampler.prediction)
     z = start = mixture.quantiles(shares, first.a, first.s)
     for state in sampler(denoise, start):
-        if state.t >= 0:
+        if last_step or state.t >= 0:
             z = state.z
-    return (z - mixture.quantiles(shares, last.a, last.s)).square().mean().sqrt().item()
+    a, s = (last.next_a, 0.0) if last_step else (last.a, last.s)
+    return (z - mixture.quantiles(shares, a, s)).square().mean().sqrt().item()
 
 
 def slope(steps: list[int], errors: list[float]) -> float:

@@ -55,6 +55,11 @@ spacing_exercise = Exercise(
         ),
         Mistake(
             "cutting off instead of rounding",
+            lambda T, steps: _path([int(T - k * T / steps) - 1 for k in range(steps)]),
+            "int() and // throw the decimals away. round() takes the nearest timestep.",
+        ),
+        Mistake(
+            "cutting off the distance",
             lambda T, steps: _path([T - 1 - k * T // steps for k in range(steps)]),
             "// rounds the distance from T - 1 down. Take T - k * T / steps, round, and subtract 1.",
         ),
