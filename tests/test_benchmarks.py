@@ -61,7 +61,7 @@ def test_the_large_unet_has_24_million_parameters(timing):
 
 def test_latents_against_pixels(timing, monkeypatch):
     against = pytest.importorskip("benchmarks.latent_against_pixel")
-    monkeypatch.setattr(against, "BATCH", 1)
+    monkeypatch.setattr(against, "BATCH", {1: 1, 4: 2, 8: 2})
     built, build = [], against.build
     monkeypatch.setattr(against, "build", lambda f: built.append(build(f)) or built[-1])
     rows = against.table(rounds=1)
