@@ -133,7 +133,9 @@ def _sequence(answer, truth, tolerance):
     for place, (a, b) in enumerate(zip(answer, truth, strict=True)):
         said = difference(a, b, tolerance)
         if said:
-            return f"Entry {place}: {said[0].lower()}{said[1:]}"
+            fields = getattr(truth, "_fields", None)  # a named tuple says what its entries are
+            entry = f"The {fields[place].replace('_', ' ')}" if fields else f"Entry {place}"
+            return f"{entry}: {said[0].lower()}{said[1:]}"
     return None
 
 

@@ -27,8 +27,9 @@ def curves(
 ) -> Picture:
     """Lines over a common axis: `curves({"linear": (t, snr)}, "step t", "signal-to-noise ratio", "...")`.
 
-    levels: horizontal lines to read against, by name. Markers are drawn where a line has at most 30 points.
+    levels: horizontal lines to read against, by name. Markers are drawn where a line has at most 40 points.
     logx: a logarithmic axis; where an x is 0, one that is straight from 0 to 1 and logarithmic after it.
+    logx=2: one that has its ticks at powers of 2.
     beside: the legend stands to the right of the axes, where the lines leave no room for it.
     guides: thin grey lines to compare with, such as one of a known slope; no data.
     """
@@ -37,7 +38,7 @@ def curves(
         axis = figure.subplots()
         for (name, (x, y)), (colour, line, marker) in zip(named.items(), STYLES, strict=False):
             x, y = _numbers(x), _numbers(y)
-            few = len(x) <= 30
+            few = len(x) <= 40
             axis.plot(x, y, line, color=colour, marker=marker if few else None, label=name)
         for (name, (x, y)), line in zip((guides or {}).items(), ("--", ":"), strict=False):
             axis.plot(_numbers(x), _numbers(y), line, color=GUIDE, linewidth=1.3, label=name, zorder=1)
@@ -59,9 +60,13 @@ def curves(
             xscale="log" if logx else "linear",
             yscale="log" if logy else "linear",
         )
-        if logx and any(min(_numbers(x)) == 0 for x, _ in named.values()):
+        if logx == 2:
+            axis.set_xscale("log", base=2)
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        elif logx and any(min(_numbers(x)) == 0 for x, _ in named.values()):
             _log_from_zero(axis)
-        _plain_where_short(axis.xaxis)
+        if logx != 2:
+            _plain_where_short(axis.xaxis)
         _plain_where_short(axis.yaxis)
         if len(named) > 1 or guides:
             axis.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}))

@@ -45,7 +45,7 @@ class Exercise:
     choices: where the answer is a dict, what its values may be, in any case of letters. any_float: float32
     and float64 are both right, whatever the solution's tensors are. probe: turns a function, the reader's and
     the solution alike, into the one that is compared, where its value alone does not show a mistake (a loss
-    and its gradients, say).
+    and its gradients, say); its attribute `given` may say in words what the reader's function received.
     """
 
     name: str
@@ -107,7 +107,7 @@ def judge(exercise: Exercise, answer) -> Verdict:
         except NotImplementedError:
             return _blank(title)
         except Exception as error:  # whatever the reader's code raises is part of the lesson
-            return Verdict("wrong", f"{title}: {_stopped(error, answer, given)}")
+            return Verdict("wrong", f"{title}: {_stopped(error, _given(exercise, answer, given))}")
         if _is_blank(value):
             return _blank(title, "not filled in yet, or its `return` is missing")
         if not _same(given, case):
@@ -129,7 +129,7 @@ def judge(exercise: Exercise, answer) -> Verdict:
                 text += f" Also not right: {', '.join(others)}."
             return Verdict("mistake", text, mistake.name)
     first = next(i for i, sentence in enumerate(said) if sentence)
-    where = f" with {_inputs(exercise.solution, cases[first])}" if cases[first] else ""
+    where = f" with {_given(exercise, exercise.solution, cases[first])}" if cases[first] else ""
     return Verdict("wrong", f"{title}: not yet{where}. {said[first]}")
 
 
@@ -187,9 +187,15 @@ def _in_precision_of(truth, answer):
     return answer
 
 
-def _stopped(error, answer, given):
+def _stopped(error, given):
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
-    return f"your code stopped with {type(error).__name__} ({sentence}) when it got {_inputs(answer, given)}."
+    return f"your code stopped with {type(error).__name__} ({sentence}) when it got {given}."
+
+
+def _given(exercise, function, case):
+    """The arguments in words; a probe that makes them from the case says so itself, by its `given`."""
+    told = getattr(exercise.probe(function), "given", None)
+    return told(*case) if told else _inputs(function, case)
 
 
 def _inputs(function, case):

@@ -2,18 +2,22 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from ldm_tutorial.classroom.lessons import contest, downsampling, lesson03
+from ldm_tutorial.classroom.exercises import judge
+from ldm_tutorial.classroom.lessons import adaptive, contest, downsampling, lesson03
 from ldm_tutorial.classroom.lessons.distortions import (
+    STRONGEST,
     at_error,
     blurred,
     crops,
     enlarged,
     everywhere,
+    moved,
     noisy,
     receptive_field,
     shifted,
@@ -53,14 +57,28 @@ def test_psnr_is_the_packages(images):
 
 def test_hinge_losses_are_the_packages():
     real, fake = 2 * draw(4, 1, 5, 5), 2 * draw(4, 1, 5, 5, seed=1)
-    torch.testing.assert_close(lesson03.hinge(real, fake), (hinge_d_loss(real, fake), hinge_g_loss(fake)))
+    torch.testing.assert_close(lesson03.hinge(real, fake), (hinge_g_loss(fake), hinge_d_loss(real, fake)))
 
 
 def test_the_adaptive_weight_is_the_packages():
     last = draw(5, 4).requires_grad_()
     copies = draw(6, 5, seed=1) @ last
     losses = (copies - 1).square().mean(), -copies.mean()
-    torch.testing.assert_close(contest.adaptive(*losses, last), adaptive_weight(*losses, last))
+    torch.testing.assert_close(adaptive.adaptive(*losses, last), adaptive_weight(*losses, last))
+
+
+@pytest.mark.parametrize("name", ["the autoencoder learns nothing", "the discriminator stays frozen"])
+def test_a_wrong_contest_is_told_in_words(name):
+    """What is not a known slip is told by the names of what the check saw, not by their numbers."""
+    exercise = contest.separation_exercise
+    wrong = next(mistake.answer for mistake in exercise.mistakes if mistake.name == name)
+    said = judge(replace(exercise, mistakes=()), wrong).text
+    assert "images and copies of shape (8, 4)" in said and "The gradient of the " in said, said
+
+
+def test_a_whole_ratio_is_not_always_right():
+    verdict = judge(lesson03.latent_exercise, lambda s, f, c: ((c, s // f, s // f), 3 * f * f // c))
+    assert verdict.mistake == "a ratio rounded down"
 
 
 def test_the_contest_leaves_each_player_its_own_gradient():
@@ -101,11 +119,17 @@ def test_a_blur_keeps_what_is_flat_and_the_mean():
     assert (spread.sum(0) * places**2).sum().item() == pytest.approx(1, abs=0.02), "a variance of sigma^2"
 
 
-def test_distortions_are_brought_to_the_same_error(images):
-    target = torch.tensor(0.04)
-    for distorted in (blurred(images, 1.0), noisy(images, 1.0), shifted(images, 1)):
-        error = (at_error(images, distorted, target) - images).square().mean((1, 2, 3))
-        torch.testing.assert_close(error, target.expand(4))
+@pytest.mark.parametrize("distort", STRONGEST)
+def test_distortions_are_brought_to_the_same_error_as_they_are_shown(images, distort):
+    target = torch.tensor([0.01, 0.02, 0.04, 0.08])
+    changed = at_error(images, distort, target)
+    torch.testing.assert_close((changed - images).square().mean((1, 2, 3)), target, rtol=0.01, atol=0)
+    assert changed.abs().max() <= 1, "values beyond black and white can't be shown"
+
+
+def test_a_move_by_half_a_pixel_mixes_two_neighbours(images):
+    torch.testing.assert_close(moved(images, 1.5), (shifted(images, 1) + shifted(images, 2)) / 2)
+    assert torch.equal(moved(images, 1), shifted(images, 1))
 
 
 def test_noise_is_the_same_for_the_same_seed(images):

@@ -1,5 +1,8 @@
 """What can happen to a picture, and pictures that all fit the same latent: material of lesson 03."""
 
+import math
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,7 +14,7 @@ from ldm_tutorial.metrics.reconstruction import blur as gaussian
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
     """Images (B, 3, H, W) under a Gaussian blur of standard deviation `sigma` pixels."""
-    return gaussian(x, window=13, sigma=sigma)
+    return gaussian(x, window=2 * math.ceil(3 * sigma) + 1, sigma=sigma)
 
 
 def noisy(x: Tensor, std: float, seed: int = 0) -> Tensor:
@@ -27,10 +30,35 @@ def shifted(x: Tensor, right: int, down: int = 0) -> Tensor:
     return padded[..., reach - down : reach - down + height, reach - right : reach - right + width]
 
 
-def at_error(x: Tensor, distorted: Tensor, mse: Tensor | float) -> Tensor:
-    """A distortion made stronger or weaker until each image's mean squared error is `mse`."""
-    change = distorted - x
-    return x + change * (mse / change.square().mean((1, 2, 3), keepdim=True)).sqrt()
+def moved(x: Tensor, right: float) -> Tensor:
+    """Images moved to the right; by a part of a pixel, two neighbours are mixed."""
+    whole = math.floor(right)
+    return torch.lerp(shifted(x, whole), shifted(x, whole + 1), right - whole)
+
+
+def darker(x: Tensor, by: float) -> Tensor:
+    """Images with the same number taken from every value (black and white are 2 apart)."""
+    return x - by
+
+
+STRONGEST = {moved: 4.0, darker: 2.0, blurred: 8.0, noisy: 2.0}  # beyond what any target here needs
+
+
+def at_error(x: Tensor, distort: Callable[[Tensor, float], Tensor], mse: Tensor | float) -> Tensor:
+    """Images (B, 3, H, W), each distorted until its mean squared error is `mse`, (B,) or one for all.
+
+    distort: one of STRONGEST. Its strength is found by halving. What is compared is what can be shown: values
+    are kept in [-1, 1].
+    """
+    found = []
+    for image, target in zip(x[:, None], torch.as_tensor(mse).expand(len(x)), strict=True):
+        low, high = 0.0, STRONGEST[distort]
+        for _ in range(16):
+            middle = (low + high) / 2
+            changed = distort(image, middle).clamp(-1, 1)
+            low, high = (middle, high) if (changed - image).square().mean() < target else (low, middle)
+        found.append(changed)
+    return torch.cat(found)
 
 
 def everywhere(x: Tensor, reach: int = 1) -> Tensor:

@@ -1,10 +1,11 @@
-"""Exercises of lesson 03, Perceptual compression. Those of the contest are in `contest.py`."""
+"""Exercises of lesson 03, Perceptual compression. Two more are in `adaptive.py` and `contest.py`."""
 
 import torch
 from torch.nn.functional import relu
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
-from ldm_tutorial.classroom.lessons.contest import adaptive_exercise, separation_exercise
+from ldm_tutorial.classroom.lessons.adaptive import adaptive_exercise
+from ldm_tutorial.classroom.lessons.contest import separation_exercise
 
 
 def psnr(copies, images):
@@ -42,6 +43,21 @@ psnr_exercise = Exercise(
             "The error is squared, so the peak must be squared as well: 4.",
         ),
         Mistake(
+            "a peak of 255",
+            _decibels(lambda e: 10 * torch.log10(255**2 / e.mean(1))),
+            "That is right for images in bytes, 0 to 255. Ours go from -1 to 1: the peak is 2.",
+        ),
+        Mistake(
+            "the sum of the squared errors",
+            _decibels(lambda e: 10 * torch.log10(4 / e.sum(1))),
+            "MSE is the mean squared error: the mean over channels and places, not their sum.",
+        ),
+        Mistake(
+            "the mean of the PSNRs",
+            _decibels(lambda e: (10 * torch.log10(4 / e.mean(1))).mean()),
+            "Each image's number is right, but asked for is one number an image: leave the last mean away.",
+        ),
+        Mistake(
             "one number for the batch",
             _decibels(lambda e: 10 * torch.log10(4 / e.mean())),
             "Asked for is one number an image: average over channels and places, keep the batch. The PSNR of "
@@ -73,9 +89,9 @@ psnr_exercise = Exercise(
 
 
 def hinge(real, fake):
-    """What the discriminator and what the autoencoder minimise (Lim & Ye 2017)."""
+    """What the autoencoder and what the discriminator minimise (Lim & Ye 2017)."""
     discriminator = 0.5 * (relu(1 - real).mean() + relu(1 + fake).mean())
-    return discriminator, -fake.mean()
+    return -fake.mean(), discriminator
 
 
 def _logits():
@@ -91,39 +107,49 @@ hinge_exercise = Exercise(
     mistakes=(
         Mistake(
             "signs swapped",
-            lambda real, fake: (0.5 * (relu(1 + real).mean() + relu(1 - fake).mean()), -fake.mean()),
+            lambda real, fake: (-fake.mean(), 0.5 * (relu(1 + real).mean() + relu(1 - fake).mean())),
             "That teaches the discriminator to call copies real. Its loss must be 0 once real logits are "
             "above 1 and those of copies below -1.",
         ),
         Mistake(
             "forgetting the half",
-            lambda real, fake: (relu(1 - real).mean() + relu(1 + fake).mean(), -fake.mean()),
+            lambda real, fake: (-fake.mean(), relu(1 - real).mean() + relu(1 + fake).mean()),
             "The two parts are averaged, not added: a half in front.",
         ),
         Mistake(
             "no hinge",
-            lambda real, fake: (0.5 * ((1 - real).mean() + (1 + fake).mean()), -fake.mean()),
+            lambda real, fake: (-fake.mean(), 0.5 * ((1 - real).mean() + (1 + fake).mean())),
             "Without max(0, ...) it is never sure enough, and its logits grow for ever.",
         ),
         Mistake(
             "the mean inside the hinge",
-            lambda real, fake: (0.5 * (relu(1 - real.mean()) + relu(1 + fake.mean())), -fake.mean()),
+            lambda real, fake: (-fake.mean(), 0.5 * (relu(1 - real.mean()) + relu(1 + fake.mean()))),
             "Each patch has a hinge of its own. First max(0, ...), then the mean.",
         ),
         Mistake(
             "a hinge for the autoencoder, too",
-            lambda real, fake: (0.5 * (relu(1 - real).mean() + relu(1 + fake).mean()), relu(1 - fake).mean()),
+            lambda real, fake: (relu(1 - fake).mean(), 0.5 * (relu(1 - real).mean() + relu(1 + fake).mean())),
             "The autoencoder's loss has no hinge: it is minus the mean logit of its copies. With a hinge, "
             "patches that pass already would teach it nothing.",
         ),
         Mistake(
             "the autoencoder's sign",
-            lambda real, fake: (0.5 * (relu(1 - real).mean() + relu(1 + fake).mean()), fake.mean()),
+            lambda real, fake: (fake.mean(), 0.5 * (relu(1 - real).mean() + relu(1 + fake).mean())),
             "It wants its copies to be taken for real, so high logits must make a low loss: a minus.",
+        ),
+        Mistake(
+            "order swapped",
+            lambda real, fake: hinge(real, fake)[::-1],
+            "Both losses are right. First the autoencoder's, then the discriminator's.",
+        ),
+        Mistake(
+            "sums for means",
+            lambda real, fake: (-fake.sum(), 0.5 * (relu(1 - real).sum() + relu(1 + fake).sum())),
+            "A sum grows with the batch and with the number of patches. Take the mean.",
         ),
     ),
     hints=(
-        "relu(a) is max(0, a). Return two numbers: the discriminator's loss, and the autoencoder's.",
+        "relu(a) is max(0, a). Return two numbers: the autoencoder's loss, and the discriminator's.",
         "Real patches cost relu(1 - real), copies relu(1 + fake); the mean of each, then half of the sum.",
     ),
     insight="A patch that is judged with certainty teaches the discriminator nothing more.",
@@ -139,7 +165,7 @@ def latent(size, f, channels):
 latent_exercise = Exercise(
     name="the size of a latent",
     solution=latent,
-    cases=lambda: [(64, 4, 4), (256, 4, 3), (512, 8, 4), (256, 16, 16)],
+    cases=lambda: [(64, 4, 4), (256, 4, 3), (512, 8, 4), (256, 16, 16), (64, 2, 8)],
     mistakes=(
         Mistake(
             "f counted once",
@@ -150,6 +176,16 @@ latent_exercise = Exercise(
             "channels forgotten",
             lambda size, f, channels: ((channels, size // f, size // f), float(f**2)),
             "f² counts the places. Each had 3 numbers in the image and has `channels` in the latent.",
+        ),
+        Mistake(
+            "the image's three channels forgotten",
+            lambda size, f, channels: ((channels, size // f, size // f), f**2 / channels),
+            "The image has 3 numbers at each of its places: a factor of 3 is missing.",
+        ),
+        Mistake(
+            "a ratio rounded down",
+            lambda size, f, channels: ((channels, size // f, size // f), 3 * f**2 // channels),
+            "The ratio need not be a whole number: divide with / there. (The sides are whole: // is right.)",
         ),
         Mistake(
             "channels last",
