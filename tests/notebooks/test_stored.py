@@ -54,7 +54,9 @@ def draws(source):
 
 
 def test_there_are_lessons():
-    assert {"00_welcome", "04_ddpm", "08_latent_diffusion"} <= {path.stem for path in LESSONS}
+    names = ["welcome", "autoencoders", "vq_codebook", "perceptual_compression", "ddpm", "unet", "samplers"]
+    expected = {f"{number:02}_{name}" for number, name in enumerate(names)} | {"08_latent_diffusion"}
+    assert expected <= {path.stem for path in LESSONS}
 
 
 def test_it_is_clean_and_every_cell_was_run(notebook):
