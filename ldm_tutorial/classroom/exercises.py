@@ -209,11 +209,18 @@ def _inputs(function, case):
     for name, value in zip(names, case, strict=False):
         if isinstance(value, torch.Tensor) and value.ndim:
             described.append(f"{name} of shape {tuple(value.shape)}")
-        elif isinstance(value, int | float | str):
+        elif isinstance(value, int | float | str) or _short(value):
             described.append(f"{name} = {value!r}")
         else:
             described.append(f"{name}, {kind(value)}" if value is not None else f"{name} = None")
     return ", ".join(described) or "no arguments"
+
+
+def _short(value):
+    """Whether a list or tuple, of numbers or of such lists and tuples, is short enough to be shown."""
+    if not isinstance(value, list | tuple) or len(repr(value)) > 60:
+        return False
+    return bool(value) and all(isinstance(part, int | float) or _short(part) for part in value)
 
 
 def _same(a, b):

@@ -90,6 +90,21 @@ def test_the_input_that_failed_is_named():
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([(3, 1), (3, 2)], "layers = [(3, 1), (3, 2)]"),
+        ((24, 48, 96), "layers = (24, 48, 96)"),
+        (list(range(100)), "layers, a list"),
+        ((torch.ones(2),), "layers, a tuple"),
+        ([], "layers, a list"),
+    ],
+)
+def test_short_lists_of_numbers_are_shown(value, shown):
+    exercise = Exercise(name="length", solution=lambda layers: len(layers), cases=lambda: [(value,)])
+    assert f"not yet with {shown}." in judge(exercise, lambda layers: len(layers) + 1).text
+
+
+@pytest.mark.parametrize(
     ("answer", "status"),
     [
         (42, "right"),

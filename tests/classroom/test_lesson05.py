@@ -1,5 +1,7 @@
 """Lesson 05: its solutions are what the package does, and its ablations take away what they say."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import UNET
@@ -13,6 +15,7 @@ from ldm_tutorial.classroom.lessons.unet_ablations import (
     loss_by_level,
     seen,
 )
+from ldm_tutorial.classroom.lessons.unet_drawing import draw_u
 from ldm_tutorial.classroom.lessons.unet_pictures import fields, heat, places, where
 from ldm_tutorial.diffusion import NoiseSchedule
 from ldm_tutorial.nn import NormSiLU, ResBlock, timestep_embedding
@@ -68,7 +71,7 @@ def test_parameters_of_a_residual_block(c_in, c_out):
 @pytest.mark.parametrize("layers", [[(3, 1)] * 4, [(3, 1), (3, 2), (3, 1), (3, 1)], [(5, 2), (3, 2), (3, 1)]])
 def test_the_receptive_field_is_what_gradients_say(layers):
     found = unet_field.influence(unet_field.plain_network(layers), torch.randn(1, 1, 64, 64))
-    assert unet_field.field_side(found) == unet_sizes.receptive_field(layers)
+    assert unet_field.field_side(found) == unet_field.receptive_field(layers)
     assert found.sum().item() == pytest.approx(1)
 
 
@@ -77,6 +80,7 @@ def test_reach_is_the_square_that_holds_the_share():
     spread[4, 4], spread[4, 1] = 0.6, 0.4
     assert unet_field.reach(spread, 0.5) == 1
     assert unet_field.reach(spread, 0.9) == 7
+    assert unet_field.reach(5 * spread, 0.9) == 7, "a share of the whole, however strong it is"
     with pytest.raises(ValueError, match="share is 2"):
         unet_field.reach(spread, 2)
 
@@ -157,6 +161,12 @@ def test_places_hold_everything_once():
     assert list(sums) == ["down 0", "down 1", "middle", "up 0", "up 1", "ends"]
     assert sum(entry["parameters"] for entry in sums.values()) == sum(b.parameters for b in blocks)
     assert where(blocks, "Where it is").png
+
+
+@pytest.mark.parametrize("levels", [1, 2, 4])
+def test_a_u_is_drawn_of_any_number_of_levels(levels):
+    config = replace(SHAPE, channel_mult=(1,) * levels, attention=())
+    assert draw_u(count_blocks(config, 16, 16), "A U").png
 
 
 def test_pictures_are_drawn():

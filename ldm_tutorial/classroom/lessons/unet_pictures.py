@@ -50,7 +50,7 @@ def fields(named: Mapping[str, Tensor], title: str, cell: float = 2.5) -> Pictur
             axis.set_title(name, fontsize=12.5)
         bar = figure.colorbar(shown, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
         bar.ax.set_yticklabels(["0", "1/4", "1"])
-        bar.set_label("influence, largest = 1")
+        bar.set_label("influence, largest = 1\n(square-root scale)")
         figure.suptitle(title, x=0, ha="left", fontsize=15)
     return picture(figure, title)
 

@@ -1,8 +1,6 @@
-"""Three exercises of lesson 05 that count: channels on the way up, the receptive field, parameters."""
+"""Two exercises of lesson 05 that count: channels on the way up, and parameters."""
 
 # ruff: noqa: ARG005  a mistake takes the arguments of the solution, used or not
-
-import math
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
 
@@ -23,17 +21,21 @@ def channels_on_the_way_up(widths, res_blocks):
 
 
 def _on_the_way_up(
-    take=lambda skips: skips.pop(), joined=lambda below, skip, width: below + skip, resampled=True
+    take=lambda skips: skips.pop(),
+    joined=lambda below, skip, width: below + skip,
+    resampled=lambda level, last: level < last,
+    extra=1,
+    order=reversed,
 ):
-    """A wrong count: the wrong skip is taken, or what comes in is put together wrongly."""
+    """A wrong count: other skips are laid down or taken, or what comes in is put together wrongly."""
 
     def answer(widths, res_blocks):
         skips, last = [widths[0]], len(widths) - 1
         for level, width in enumerate(widths):
-            skips += [width] * (res_blocks + (level < last and resampled))
+            skips += [width] * (res_blocks + resampled(level, last))
         channels, below = [], widths[-1]
-        for width in reversed(widths):
-            for _ in range(res_blocks + (1 if resampled else 0)):
+        for width in order(widths):
+            for _ in range(res_blocks + extra):
                 channels.append(joined(below, take(skips), width))
                 below = width
         return channels
@@ -72,85 +74,41 @@ channels_exercise = Exercise(
         ),
         Mistake(
             "no skips of the downsampling",
-            _on_the_way_up(resampled=False),
+            _on_the_way_up(resampled=lambda level, last: False, extra=0),
             "There is one more block on the way up than on the way down: downsampling lays down a skip, too, "
             "and so does the first convolution.",
+        ),
+        Mistake(
+            "a skip after the last level, too",
+            _on_the_way_up(resampled=lambda level, last: True),
+            "The last level has no downsampling, so nothing is laid down after it. What fills the count is "
+            "the skip of the first convolution.",
+        ),
+        Mistake(
+            "no extra block",
+            _on_the_way_up(extra=0),
+            "On the way up a level has res_blocks + 1 blocks. With fewer, some skips are left over.",
+        ),
+        Mistake(
+            "fine to coarse",
+            lambda widths, res_blocks: channels_on_the_way_up(widths, res_blocks)[::-1],
+            "The numbers are right, their order is not: the way up begins at the bottom, so the block that "
+            "is used first stands first.",
+        ),
+        Mistake(
+            "the levels in the order of the way down",
+            _on_the_way_up(order=iter),
+            "The way up begins at the bottom: the last of the widths comes first, reversed(widths).",
         ),
     ),
     hints=(
         "Two loops. The first goes down and notes in a list how wide each skip is, the second goes up and "
         "takes them from the end of that list with pop().",
-        "Skips: one of the first convolution, res_blocks in each level, and one of each downsampling.",
+        "Skips: one of the first convolution, res_blocks in each level, and one of each downsampling (the "
+        "last level has none). If pop() finds the list empty, one of the three kinds is missing.",
         "A block on the way up takes `below + skips.pop()` channels and gives `width`. Then below = width.",
     ),
     insight="Count the skips and the blocks on the way up: they match, and every resolution fits.",
-)
-
-
-def receptive_field(layers):
-    """The side of the square of inputs that one output sees, through layers of (kernel, stride)."""
-    side, stride = 1, 1
-    for kernel, step in layers:
-        side += (kernel - 1) * stride
-        stride *= step
-    return side
-
-
-def _too_early(layers):
-    side, stride = 1, 1
-    for kernel, step in layers:
-        stride *= step
-        side += (kernel - 1) * stride
-    return side
-
-
-def _from_nothing(layers):
-    side, stride = 0, 1
-    for kernel, step in layers:
-        side += kernel * stride
-        stride *= step
-    return side
-
-
-field_exercise = Exercise(
-    name="the receptive field",
-    solution=receptive_field,
-    cases=lambda: [([(3, 1)] * 4,), ([(3, 1), (3, 2), (3, 1), (3, 1)],), ([(5, 2), (3, 2), (3, 1), (1, 1)],)],
-    mistakes=(
-        Mistake(
-            "strides left out",
-            lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers),
-            "Behind a layer of stride 2, neighbours are two inputs apart: what follows widens the field by "
-            "twice as much.",
-        ),
-        Mistake(
-            "a stride that counts too early",
-            _too_early,
-            "A layer's own stride spaces its outputs. It matters to the layers behind it, not to itself.",
-        ),
-        Mistake(
-            "kernels added up",
-            _from_nothing,
-            "A 3x3 kernel reaches one further on both sides: it widens the field by kernel - 1. Begin with "
-            "1, the place itself.",
-        ),
-        Mistake(
-            "kernels multiplied",
-            lambda layers: math.prod(kernel for kernel, _ in layers),
-            "Neighbouring kernels overlap. Two 3x3 convolutions see 5x5, not 9x9.",
-        ),
-        Mistake(
-            "the number of inputs",
-            lambda layers: receptive_field(layers) ** 2,
-            "Asked for is the side of the square, not its area.",
-        ),
-    ),
-    hints=(
-        "Begin with a field of 1. What does a 3x3 convolution add? And one behind a stride of 2?",
-        "Keep two numbers: the side of the field, and how many inputs apart two neighbours are by now.",
-        "side += (kernel - 1) * stride, and then stride *= step.",
-    ),
-    insight="Convolutions add to the field, strides multiply what is added: that is why a U goes down.",
 )
 
 
@@ -202,6 +160,16 @@ parameters_exercise = Exercise(
             _without(lambda i, o, t: (t + 1) * o),
             "The linear layer that brings the time to the width of the block is missing: "
             "(time_dim + 1) c_out.",
+        ),
+        Mistake(
+            "scale-shift",
+            _without(lambda i, o, t: -(t + 1) * o),
+            "With scale-shift the linear layer gives 2 c_out numbers. Asked for is additive time: c_out.",
+        ),
+        Mistake(
+            "both norms from c_in",
+            _without(lambda i, o, t: 2 * o - 2 * i),
+            "The second norm stands behind the first convolution: it has c_out channels.",
         ),
         Mistake(
             "the second convolution from c_in",

@@ -68,7 +68,7 @@ embedding_exercise = Exercise(
         Mistake(
             "the sign of the exponent",
             _embedded(lambda i, half: 10_000 ** (i / half)),
-            "Your frequencies grow to nearly 10000 full turns a step: pure chance. The minus is missing.",
+            "Your frequencies grow to thousands of radians a step: pure chance. The minus is missing.",
         ),
         Mistake(
             "whole turns",
@@ -77,7 +77,8 @@ embedding_exercise = Exercise(
         ),
     ),
     hints=(
-        "First the dim/2 frequencies, then the angles: every t times every frequency, (B, dim/2).",
+        "First the dim/2 frequencies, then the angles: every t times every frequency, (B, dim/2). For that t "
+        "needs a second axis, t[:, None]; without it, the two shapes don't meet.",
         "frequencies = 10000 ** (-torch.arange(half) / half); angles = t[:, None] * frequencies.",
         "torch.cat([angles.cos(), angles.sin()], dim=1).",
     ),
@@ -146,8 +147,9 @@ scale_shift_exercise = Exercise(
         ),
     ),
     hints=(
-        "vector.chunk(2, dim=1) gives two (B, C) tensors.",
-        "They need two more axes to meet (B, C, H, W): [:, :, None, None].",
+        "vector.chunk(2, dim=1) cuts (B, 2C) into two tensors of (B, C). Beside (B, C, H, W) each of them "
+        "needs two more axes.",
+        "scale[:, :, None, None] has the axes (B, C, 1, 1); the shift alike.",
         "h * (1 + scale) + shift.",
     ),
     insight="With a scale, the time can turn a channel off (scale = -1); by adding alone it cannot.",
