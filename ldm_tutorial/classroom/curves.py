@@ -39,7 +39,8 @@ def curves(
         for (name, (x, y)), (colour, line, marker) in zip(named.items(), STYLES, strict=False):
             x, y = _numbers(x), _numbers(y)
             few = len(x) <= 40
-            axis.plot(x, y, line, color=colour, marker=marker if few else None, label=name)
+            line = line if len(x) > 1 else "none"  # a single point has no line, in the legend neither
+            axis.plot(x, y, linestyle=line, color=colour, marker=marker if few else None, label=name)
         for (name, (x, y)), line in zip((guides or {}).items(), ("--", ":"), strict=False):
             axis.plot(_numbers(x), _numbers(y), line, color=GUIDE, linewidth=1.3, label=name, zorder=1)
         for name, level in (levels or {}).items():
@@ -75,21 +76,34 @@ def curves(
 
 
 def bars(
-    named: Mapping[str, float], ylabel: str, title: str, form="{:.2g}", logy=False, size=(8.0, 4.2)
+    named: Mapping[str, float | Mapping[str, float]],
+    ylabel: str,
+    title: str,
+    form="{:.2g}",
+    logy=False,
+    size=(8.0, 4.2),
 ) -> Picture:
-    """One bar a name with its number on top."""
+    """One bar a name with its number on top; or several side by side, by series: `{"hair": {"copies": 0.9}}`.
+
+    Every name has the same series; they are told apart by colour, in a legend.
+    """
     with styled():
         figure = Figure(size)
         axis = figure.subplots()
         axis.grid(False, axis="x")
-        colours = list(COLOURS.values())
-        drawn = axis.bar(
-            [textwrap.fill(name, 16) for name in named],
-            [float(value) for value in named.values()],
-            color=[colours[i % len(colours)] for i in range(len(named))],
-            width=0.6,
-        )
-        axis.bar_label(drawn, [form.format(float(v)) for v in named.values()], padding=3)
+        colours, places = list(COLOURS.values()), range(len(named))
+        grouped = isinstance(next(iter(named.values())), Mapping)
+        groups = [value if grouped else {"": value} for value in named.values()]
+        width = 0.6 if not grouped else 0.84 / len(groups[0])
+        for i, label in enumerate(groups[0]):
+            shift = (i - (len(groups[0]) - 1) / 2) * width
+            values = [float(group[label]) for group in groups]
+            colour = colours[i] if grouped else [colours[place % len(colours)] for place in places]
+            drawn = axis.bar([place + shift for place in places], values, width, color=colour, label=label)
+            axis.bar_label(drawn, [form.format(value) for value in values], padding=3)
+        axis.set_xticks(places, [textwrap.fill(name, 16) for name in named])
+        if grouped:
+            axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         axis.set(ylabel=ylabel, yscale="log" if logy else "linear")
         axis.margins(y=0.15)
         _title(axis, title, size)

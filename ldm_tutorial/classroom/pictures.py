@@ -67,10 +67,11 @@ def strip(images, labels=None, title="", cell=CELL) -> Picture:
     return grid(images, labels, columns=len(images), title=title, cell=cell)
 
 
-def maps(values: torch.Tensor, labels=None, title="", limit=3.0, cell=CELL) -> Picture:
+def maps(values: torch.Tensor, labels=None, title="", limit=3.0, cell=CELL, beside=None) -> Picture:
     """The channels of latents as maps of numbers: blue below zero, white at zero, orange above.
 
-    values: (c, h, w), one map a channel, or (N, c, h, w), one row an image; clipped at `limit`.
+    values: (c, h, w), one map a channel, or (N, c, h, w), one row an image; clipped at `limit`. beside: N
+        images (3, H, W), each to the left of its row.
     """
     values = values.detach().float().cpu()
     values = values[None] if values.ndim == 3 else values
@@ -84,7 +85,13 @@ def maps(values: torch.Tensor, labels=None, title="", limit=3.0, cell=CELL) -> P
     painted = white.view(3, 1, 1) + (end - white.view(3, 1, 1)) * level.abs()
     painted = (painted * 255).round().to(torch.uint8)
     labels = labels or [f"channel {c}" for c in range(values.shape[1])] * values.shape[0]
-    return grid(painted.flatten(0, 1), labels, columns=values.shape[1], title=title, cell=cell)
+    if beside is None:
+        return grid(painted.flatten(0, 1), labels, columns=values.shape[1], title=title, cell=cell)
+    images, told = [], []
+    for i, (image, row) in enumerate(zip(beside, painted, strict=True)):
+        images += [image, *row]
+        told += ["image", *labels[i * len(row) : (i + 1) * len(row)]]
+    return grid(images, told, columns=1 + values.shape[1], title=title, cell=cell)
 
 
 def _list(images):

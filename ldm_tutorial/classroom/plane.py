@@ -23,12 +23,13 @@ def scatter(
     behind: Tensor | None = None,
     cell: float = 2.1,
     dot: float = 4.0,
+    ticks: Sequence[float] = (),
 ) -> Picture:
     """A square panel of points a name: `scatter({"t = 0": z, "t = 50": z_50})`.
 
     panels: points (N, 2), or several sets by name, told apart by colour and in a legend; behind: points
         (M, 2) drawn pale below them in every panel; limit: the axes run from -limit to limit; dot: the area
-        of a point in square points.
+        of a point in square points; ticks: numbers to mark on both axes.
     """
     panels = {name: _sets(name, points) for name, points in panels.items()}
     with styled():
@@ -36,6 +37,8 @@ def scatter(
         for axis, sets in zip(axes, panels.values(), strict=True):
             for (label, points), colour in zip(sets.items(), COLOURS.values(), strict=False):
                 _dots(axis, points, colour, dot, label)
+            axis.set(xticks=ticks, yticks=ticks)
+            axis.tick_params(labelsize=10, length=3)
         labels = next(iter(panels.values()))
         if len(labels) > 1:
             handles = axes[0].get_legend_handles_labels()

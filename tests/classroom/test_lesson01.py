@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ldm_tutorial.classroom.exercises import judge
 from ldm_tutorial.classroom.lessons import lesson01
 from ldm_tutorial.classroom.lessons.elbo_loss import vae_loss
 from ldm_tutorial.classroom.lessons.latent_scale import latent_scale
@@ -39,6 +40,17 @@ def test_draws_and_kl_are_the_gaussians():
     normal = torch.distributions.Normal(mean, posterior.std)
     expected = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0.0, 1.0)).sum(1)
     torch.testing.assert_close(lesson01.kl(mean, logvar), expected)
+
+
+def test_drawing_new_noise_is_told_from_using_the_noise():
+    def new(mean, logvar, noise):
+        return torch.normal(mean, torch.exp(0.5 * logvar)).view_as(noise)
+
+    def given(mean, logvar, noise):
+        return mean + 3 * noise * logvar
+
+    assert judge(lesson01.reparameterise_exercise, new).mistake == "drawing new noise"
+    assert judge(lesson01.reparameterise_exercise, given).status == "wrong"
 
 
 def test_the_scale_is_the_first_stages(images):

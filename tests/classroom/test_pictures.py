@@ -60,6 +60,11 @@ def test_a_strip_is_one_row(images):
     assert page.width > 4 * page.height
 
 
+def test_images_stand_beside_their_maps(images):
+    alone, beside = (pixels(maps(torch.zeros(2, 4, 8, 8), beside=x)) for x in (None, images[:2]))
+    assert beside.width > 1.2 * alone.width and beside.height == alone.height
+
+
 def test_maps_paint_zero_white_and_signs_apart():
     z = torch.tensor([-5.0, 0.0, 5.0]).view(3, 1, 1).expand(3, 4, 4)
     page = pixels(maps(z))
@@ -93,6 +98,15 @@ def test_curves_and_bars():
     )
     assert picture.description == "It rises" and pixels(picture).width > 600
     assert pixels(bars({"pixels": 12288, "latents": 1024}, "numbers", "Fewer")).height > 300
+
+
+def test_bars_of_series_stand_side_by_side():
+    def page(**series):
+        return pixels(bars({name: dict(series) for name in ("hair", "skin")}, "share", "Two series"))
+
+    seen = {colour for _, colour in page(portraits=0.9, copies=0.5).getcolors(1 << 24)}
+    assert {(0, 114, 178), (230, 159, 0)} <= seen, "one colour a series"
+    assert (230, 159, 0) not in {colour for _, colour in page(portraits=0.9).getcolors(1 << 24)}
 
 
 def test_a_logarithmic_axis_may_begin_at_timestep_0():

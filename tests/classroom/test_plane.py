@@ -41,6 +41,11 @@ def test_sets_of_a_panel_are_told_apart():
     assert {(0, 114, 178), (230, 159, 0)} <= seen
 
 
+def test_ticks_are_drawn_where_asked_for():
+    points = torch.zeros(1, 2)
+    assert scatter({"a": points}, ticks=(-2, 0, 2)).png != scatter({"a": points}).png
+
+
 def test_a_path_joins_its_states():
     states = torch.stack([torch.full((1, 2), -2.0), torch.full((1, 2), 2.0)])
     page = pixels(paths({"one way": states}, "From corner to corner"))

@@ -34,11 +34,11 @@ loss_exercise = Exercise(
     cases=_loss_cases,
     mistakes=(
         Mistake(
-            "averaging the error over pixels",
+            "averaging the error over values",
             lambda x, copy, kl, beta: (_errors(x, copy).mean(1) + beta * kl).mean(),
-            "The KL is a sum over its numbers, and so must the error be. Averaged over 12,288 values it "
-            "weighs 12,288 times less, as if β were that much larger, and every image comes out as the mean. "
-            "This is the commonest bug of VAEs.",
+            "The KL is a sum over its numbers, and so must the error be. Averaged over the values of an "
+            "image it weighs as many times less (12,288 times for our portraits), as if β were that much "
+            "larger, and every image comes out as the mean. This is the commonest bug of VAEs.",
         ),
         Mistake(
             "torch's default mse_loss",
@@ -50,6 +50,17 @@ loss_exercise = Exercise(
             "a sum over the batch",
             lambda x, copy, kl, beta: (_errors(x, copy).sum(1) + beta * kl).sum(),
             "Each image's loss is right. Take their mean, so that the step does not grow with the batch.",
+        ),
+        Mistake(
+            "summing the error over the batch",
+            lambda x, copy, kl, beta: _errors(x, copy).sum() + beta * kl.mean(),
+            "The KL is averaged over the batch, but the error is added up over it, so that β counts less "
+            "the larger the batch is. Sum the error over each image alone: .flatten(1).sum(1).",
+        ),
+        Mistake(
+            "forgetting β",
+            lambda x, copy, kl, beta: (_errors(x, copy).sum(1) + kl).mean(),
+            "Error and KL are right, but the KL is to be weighed by β.",
         ),
         Mistake(
             "forgetting the half",

@@ -79,6 +79,11 @@ scale_exercise = Exercise(
             "typical for a place would be taken out of the data.",
         ),
         Mistake(
+            "the pair swapped",
+            lambda mean, var: latent_scale(mean, var)[::-1],
+            "Both are right, but in the other order: first the mean, then the deviation.",
+        ),
+        Mistake(
             "the factor for the deviation",
             _spread(lambda mean, var: (mean.var(ALL) + var.mean(ALL)).rsqrt()),
             "That is the factor to multiply with, one over the deviation (0.18215 is one). Asked for is the "

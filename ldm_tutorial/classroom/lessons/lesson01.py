@@ -23,11 +23,30 @@ def _draw_cases():
     return [by_mean, by_logvar]
 
 
+def _called_twice(function):
+    """The function; or numbers that are none, where it gives another answer to the same question."""
+
+    def seen(mean, logvar, noise):
+        z, again = function(mean, logvar, noise), function(mean, logvar, noise)
+        if not isinstance(z, torch.Tensor) or torch.equal(z.nan_to_num(), again.nan_to_num()):
+            return z
+        return torch.full_like(z, torch.nan)
+
+    return seen
+
+
 reparameterise_exercise = Exercise(
     name="reparameterisation",
     solution=reparameterise,
     cases=_draw_cases,
+    probe=_called_twice,
     mistakes=(
+        Mistake(
+            "drawing new noise",
+            lambda mean, logvar, noise: mean + torch.exp(0.5 * logvar) * torch.randn_like(mean),
+            "Asked twice, your function gives two answers. The draw has been made already: use the argument "
+            "noise.",
+        ),
         Mistake(
             "the variance for the deviation",
             lambda mean, logvar, noise: mean + logvar.exp() * noise,
@@ -54,6 +73,11 @@ reparameterise_exercise = Exercise(
             "forgetting the mean",
             lambda mean, logvar, noise: torch.exp(0.5 * logvar) * noise,
             "The cloud has the right width, but it lies around 0 for every image: add the mean.",
+        ),
+        Mistake(
+            "shifting before stretching",
+            lambda mean, logvar, noise: (mean + noise) * torch.exp(0.5 * logvar),
+            "That stretches the mean as well. Stretch the noise alone, then add the mean.",
         ),
         Mistake(
             "cutting the gradient of the width",
@@ -127,6 +151,27 @@ kl_exercise = Exercise(
             "logvar read as log σ",
             _of(lambda mean, logvar: 0.5 * (mean**2 + torch.exp(2 * logvar) - 1 - 2 * logvar)),
             "logvar is log σ², so exp(logvar) is σ² and -log σ² is -logvar: no factors of 2.",
+        ),
+        Mistake(
+            "half of logvar for its logarithm",
+            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - 0.5 * logvar)),
+            "The formula has log σ², and that is logvar as it is. Half of it would be log σ.",
+        ),
+        Mistake(
+            "the sign of the logarithm",
+            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 + logvar)),
+            "The formula has -log σ²: a cloud that shrinks to a point must become expensive. With a plus it "
+            "becomes cheaper and cheaper.",
+        ),
+        Mistake(
+            "half of the first term only",
+            _of(lambda mean, logvar: 0.5 * mean**2 + logvar.exp() - 1 - logvar),
+            "The 1/2 stands before the whole bracket, not before μ² alone.",
+        ),
+        Mistake(
+            "the mean without its square",
+            _of(lambda mean, logvar: 0.5 * (mean + logvar.exp() - 1 - logvar)),
+            "The formula has μ²: a cloud left of 0 is as far away as one right of it.",
         ),
         Mistake(
             "the other direction",
