@@ -51,7 +51,26 @@ def test_a_wrong_gradient_behind_a_right_value_is_seen():
     assert not of_z.any() and of_e.abs().min() >= 0.5
     assert vq_gradients.with_gradients(lambda *_: None)(randn(1, 2), randn(1, 2)) is None
     verdict = judge(vq_gradients.straight_through_exercise, lambda z, e: e + 2 * (z - z.detach()))
-    assert verdict.status == "wrong" and "Entry 1" in verdict.text, verdict.text
+    assert verdict.status == "wrong" and "The gradient of z" in verdict.text, verdict.text
+
+
+def test_an_overwritten_input_is_not_a_gradient():
+    def overwritten(z, e):
+        z.data = e.data
+        return z
+
+    verdict = judge(vq_gradients.straight_through_exercise, overwritten)
+    assert verdict.status == "wrong" and "changed its input" in verdict.text, verdict.text
+
+
+def test_any_plain_number_is_told_that_it_has_no_gradient():
+    verdict = judge(vq_gradients.vq_loss_exercise, lambda *_: 1.5)
+    assert verdict.mistake == "a plain number", verdict.text
+
+
+def test_a_lesson_2_answer_may_be_a_number_or_a_tensor():
+    as_tensor = lambda counts: torch.tensor(vq_counts.perplexity(counts))  # noqa: E731
+    assert judge(vq_counts.perplexity_exercise, as_tensor).status == "right"
 
 
 def test_moving_averages_are_the_codebooks():

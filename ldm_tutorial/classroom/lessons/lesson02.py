@@ -45,6 +45,17 @@ words_exercise = Exercise(
             "then holds neighbours of one channel. Move the channels to the end first: permute(0, 2, 3, 1).",
         ),
         Mistake(
+            "h and w swapped",
+            lambda z, codebook: words(z.transpose(2, 3), codebook).reshape(len(z), *z.shape[2:]),
+            "permute(0, 3, 2, 1) cuts column by column, view(B, h, w) puts back row by row. Keep h before w "
+            "in both: permute(0, 2, 3, 1).",
+        ),
+        Mistake(
+            "a map on its side",
+            lambda z, codebook: words(z, codebook).transpose(1, 2),
+            "The codes are right, but rows became columns: the answer has the axes B, w, h. Keep h before w.",
+        ),
+        Mistake(
             "the farthest code",
             _chosen(torch.cdist, largest=True),
             "argmax of the distances is the code that fits worst.",
@@ -129,7 +140,23 @@ chances_exercise = Exercise(
         Mistake(
             "temperature forgotten",
             lambda logits, temperature, top_k: chances(logits, 1.0, top_k),  # noqa: ARG005
-            "Top-k is right; the logits were not divided by the temperature.",
+            "Top-k is right; the logits were not divided by the temperature. (Dividing probabilities by it "
+            "does nothing: they are made to add up to 1 again, and the temperature cancels.)",
+        ),
+        Mistake(
+            "logits in place of probabilities",
+            lambda logits, temperature, top_k: _cut(logits / temperature, top_k),
+            "Temperature and top-k are right. Last comes the softmax, which turns logits into probabilities.",
+        ),
+        Mistake(
+            "one too few",
+            lambda logits, temperature, top_k: _without_last(logits / temperature, top_k),
+            "top_k - 1 are left: the k-th largest was thrown away, too. Compare with < in place of <=.",
+        ),
+        Mistake(
+            "softmax along the batch",
+            lambda logits, temperature, top_k: torch.softmax(_cut(logits / temperature, top_k), 0),
+            "Each row is a question of its own, and its probabilities add up to 1: softmax over dim=-1.",
         ),
         Mistake(
             "top-k forgotten",
@@ -147,6 +174,11 @@ chances_exercise = Exercise(
 
 def _cut(values, top_k):
     return values.masked_fill(values < values.topk(top_k, dim=-1).values[..., -1:], -torch.inf)
+
+
+def _without_last(values, top_k):
+    least = values.topk(top_k, dim=-1).values[..., -1:]
+    return torch.softmax(values.masked_fill(values <= least, -torch.inf), dim=-1)
 
 
 EXERCISES = (

@@ -1,5 +1,8 @@
 """Two exercises of lesson 02 about counting: codes as moving averages, and how many of them are in use."""
 
+import functools
+import math
+
 import torch
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
@@ -27,6 +30,39 @@ def _updated(old=lambda d: d, new=lambda d: 1 - d, of=lambda chosen, z: chosen.T
 
 def _mean_of_chosen(chosen, z):
     return chosen.T @ z / chosen.sum(0).clamp(min=1)[:, None]
+
+
+def _overwritten(sums_only=False):
+    """An update with += at repeated indices, of which each counts once."""
+
+    def answer(counts, sums, z, codes, decay):
+        n, m = torch.zeros_like(counts), torch.zeros_like(sums)
+        n[codes] += 1
+        m[codes] += z
+        if sums_only:
+            n = torch.bincount(codes, minlength=len(counts))
+        counts, sums = decay * counts + (1 - decay) * n, decay * sums + (1 - decay) * m
+        return [counts, sums, sums / counts[:, None]]
+
+    return answer
+
+
+def _only_chosen(counts, sums, z, codes, decay):
+    new_counts, new_sums, _ = ema_update(counts, sums, z, codes, decay)
+    chosen = torch.bincount(codes, minlength=len(counts)) > 0
+    counts, sums = torch.where(chosen, new_counts, counts), torch.where(chosen[:, None], new_sums, sums)
+    return [counts, sums, sums / counts[:, None]]
+
+
+def _by_old_counts(counts, sums, z, codes, decay):
+    new_counts, new_sums, _ = ema_update(counts, sums, z, codes, decay)
+    return [new_counts, new_sums, new_sums / counts[:, None]]
+
+
+_ONCE = (
+    "With repeated indices, n[codes] += 1 and m[codes] += z read once and write once: a code that was chosen "
+    "seven times still gets one. torch.bincount and index_add_ add up all of them."
+)
 
 
 def _ema_cases():
@@ -74,6 +110,21 @@ ema_exercise = Exercise(
             "Old times decay plus new times 1 - decay. (The code itself comes out right: in the ratio the "
             "missing factor cancels. The counts do not.)",
         ),
+        Mistake("repeated codes count once", _overwritten(), _ONCE),
+        Mistake(
+            "repeated codes are added once", _overwritten(sums_only=True), f"The counts are right. {_ONCE}"
+        ),
+        Mistake(
+            "codes that nobody chose are left out",
+            _only_chosen,
+            "Their counts and sums must fade as well: chosen 0 times in this batch is part "
+            "of the average. (Their code stays where it is all the same: in the ratio the decay cancels.)",
+        ),
+        Mistake(
+            "divided by the old counts",
+            _by_old_counts,
+            "Counts and sums are right. But the code is the new sum divided by the new count, not the old.",
+        ),
     ),
     hints=(
         "How often was each code chosen in this batch? torch.bincount(codes, minlength=len(counts)).",
@@ -90,9 +141,22 @@ def perplexity(counts):
     return torch.exp(torch.special.entr(shares).sum()).item()
 
 
+def _told(function):
+    """`function` with a name in place of NaN, since a NaN is equal to nothing, not even to another."""
+
+    @functools.wraps(function)
+    def told(counts):
+        value = function(counts)
+        number = value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
+        return "NaN" if isinstance(number, float) and math.isnan(number) else value
+
+    return told
+
+
 perplexity_exercise = Exercise(
     name="perplexity",
     solution=perplexity,
+    probe=_told,
     cases=lambda: [
         (torch.tensor([5.0, 5.0, 5.0, 5.0]),),
         (torch.tensor([90.0, 5.0, 3.0, 2.0, 0.0, 0.0]),),
@@ -113,6 +177,17 @@ perplexity_exercise = Exercise(
             "two bases",
             lambda counts: 2 ** torch.special.entr(counts / counts.sum()).sum().item(),
             "The natural logarithm goes with exp, log2 with a power of 2. You have one of each.",
+        ),
+        Mistake(
+            "log2 with exp",
+            lambda counts: torch.exp(torch.special.entr(counts / counts.sum()).sum() / math.log(2)).item(),
+            "That is exp of an entropy in bits. log2 goes with a power of 2, exp with the natural logarithm.",
+        ),
+        Mistake(
+            "0 log 0",
+            lambda counts: torch.exp(-(counts / counts.sum() * (counts / counts.sum()).log()).sum()).item(),
+            "It is right where all codes occur. For a code that does not, 0 times the logarithm of 0 is NaN "
+            "in floating point; here it counts as 0. Leave out the zeros, or use torch.special.entr.",
         ),
         Mistake(
             "the number of codes that occur",

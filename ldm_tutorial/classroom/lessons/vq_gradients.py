@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,18 +11,35 @@ from torch import Tensor
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
 
 
+class Pulled(NamedTuple):
+    """What is compared: the names of the entries are those that a reader is told."""
+
+    value: Tensor
+    gradient_of_z: Tensor
+    gradient_of_e: Tensor
+
+
+PLAIN = "a plain number"  # what any int or float counts as: all of them are wrong in the same way
+
+
 def with_gradients(function: Callable[..., Tensor]) -> Callable:
     """`function` of z, e and perhaps more, turned into one that says how it pulls at both, too.
 
     The new function returns the value, the gradient of z and the gradient of e; the gradient that arrives at
     the value is uneven, so that none is right by chance. What no gradient reaches has one of 0. Where
-    `function` returns no tensor, that is what the new one returns as well.
+    `function` returns no tensor, that is what the new one returns as well, or PLAIN for a number. A z or e
+    that `function` overwrites is overwritten in the arguments of the new one, too.
     """
 
     @functools.wraps(function)
-    def told(z, e, *more):
-        z, e = z.clone().requires_grad_(), e.clone().requires_grad_()
+    def told(given_z, given_e, *more):
+        z, e = given_z.clone().requires_grad_(), given_e.clone().requires_grad_()
         value = function(z, e, *more)
+        for given, used in ((given_z, z), (given_e, e)):
+            if not torch.equal(given, used):
+                given.data = used.detach().clone()
+        if isinstance(value, int | float):
+            return PLAIN
         if not isinstance(value, Tensor):
             return value
         arriving = torch.linspace(0.5, 1.5, value.numel()).view(value.shape)
@@ -29,15 +47,17 @@ def with_gradients(function: Callable[..., Tensor]) -> Callable:
         if value.requires_grad:
             found = torch.autograd.grad(value, (z, e), arriving, allow_unused=True)
             pulls = [none if pull is None else pull for pull, none in zip(found, pulls, strict=True)]
-        return [value.detach(), *pulls]
+        return Pulled(value.detach(), *pulls)
 
     return told
 
 
-def _cases(*more):
+def _cases(more=((), ())):
     generator = torch.Generator().manual_seed(0)
     draw = lambda *shape: torch.randn(shape, generator=generator)  # noqa: E731
-    return [(draw(6, 2), draw(6, 2), *more), (draw(2, 4, 3, 5), draw(2, 4, 3, 5), *more)]
+    return [
+        (draw(*shape), draw(*shape), *some) for shape, some in zip(((6, 2), (2, 4, 3, 5)), more, strict=True)
+    ]
 
 
 def straight_through(z, e):
@@ -90,7 +110,7 @@ def vq_loss(z, e, commitment):
 vq_loss_exercise = Exercise(
     name="two pulls",
     solution=vq_loss,
-    cases=lambda: _cases(0.25),
+    cases=lambda: _cases(((0.25,), (2.0,))),
     probe=with_gradients,
     mistakes=(
         Mistake(
@@ -109,6 +129,23 @@ vq_loss_exercise = Exercise(
             "the same stop twice",
             lambda z, e, commitment: (1 + commitment) * F.mse_loss(z, e.detach()),
             "The value is right. But e is stopped in both terms, so the codes never move.",
+        ),
+        Mistake(
+            "z stopped in both terms",
+            lambda z, e, commitment: (1 + commitment) * F.mse_loss(z.detach(), e),
+            "The value is right. But z gets no gradient: nothing holds the latents back, and the codes are "
+            "pulled at twice. In the second term stop e and leave z free.",
+        ),
+        Mistake(
+            "0.25 written down",
+            lambda z, e, commitment: vq_loss(z, e, 0.25),  # noqa: ARG005
+            "It is right for a commitment of 0.25 only. Use the argument.",
+        ),
+        Mistake(
+            "a plain number",
+            lambda z, e, commitment: vq_loss(z, e, commitment).item(),
+            "A plain number has no gradient, so nothing learns from it. Return the tensor, without .item() "
+            "or float().",
         ),
         Mistake(
             "both stopped",
