@@ -37,3 +37,12 @@ def remembered(batches: Tensor, decay: float) -> Tensor:
     age = torch.arange(T)[:, None] - torch.arange(T)
     weight = torch.where(age >= 0, float(decay) ** age.clamp(min=0), 0.0).double()
     return (weight @ means / weight.sum(1, keepdim=True)).float()
+
+
+def halfway(batches: Tensor, decay: float) -> int:
+    """With which batch after the jump a code has gone half of the way between both means; 1 is the first."""
+    half = len(batches) // 2
+    before, after = batches[:half].mean((0, 1)), batches[half:].mean((0, 1))
+    way = after - before
+    share = (learned(batches, decay)[half:] - before) @ way / way.square().sum()
+    return int((share < 0.5).sum()) + 1
