@@ -10,6 +10,7 @@ from torch import Tensor
 from benchmarks.timing import ratio, take_turns
 from ldm_tutorial.first_stage import nearest_code
 
+THREADED = True
 HEADER = ["d", "K", "ours, ms", "usual / ours", "cdist / ours"]
 VECTORS = 2048
 DIMENSIONS = (4, 64, 256)
