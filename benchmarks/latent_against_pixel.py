@@ -1,7 +1,7 @@
 """What the first stage buys: the same U-Net on 64x64 pixels, and on the latents of f = 4 and f = 8.
 
-Captioned images, 16 in a batch of pixels and 64 in a batch of latents, which still takes less memory;
-the latents come from the cache, where not said otherwise.
+Captioned images, 16 in a batch of pixels (65,536 places) and 64 in a batch of latents (16,384 and
+4,096 places); the latents come from the cache, where not said otherwise.
 Rombach et al. 2022, section 4.1, report 2.7 times the throughput for a whole training.
 """
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BLOCK = 32  # codes among which the smallest distance is sought first without its index, ten times as fast
+BLOCK = 32  # codes whose smallest distance is found first: without its index, many are compared at a time
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ldm_tutorial.recipes.second_stages import SMALL_DIFFUSION, SMALL_UNET
 from ldm_tutorial.training import DataConfig, LatentDiffusionRecipe, Part, TrainingConfig
 
-EQUAL = replace(SMALL_DIFFUSION, steps=3000)  # for each: 25 minutes on two cores, enough to tell them apart
+EQUAL = replace(SMALL_DIFFUSION, steps=3000)  # two fifths of peeps-ldm's, since there are five of them
 HALF = replace(SMALL_DIFFUSION, steps=1500)
 
 
