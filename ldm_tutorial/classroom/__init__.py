@@ -7,8 +7,16 @@ prints. The package itself never imports this folder.
 from ldm_tutorial.classroom.cards import show_card
 from ldm_tutorial.classroom.curves import bars, curves
 from ldm_tutorial.classroom.exercises import Exercise, Mistake, check
+from ldm_tutorial.classroom.experiments import (
+    Experiment,
+    experiment,
+    of_mechanisms,
+    over_guidance,
+    over_steps,
+)
 from ldm_tutorial.classroom.gate import GateNotPassedError, gate
 from ldm_tutorial.classroom.machine import best_device, check_machine
+from ldm_tutorial.classroom.panels import panels
 from ldm_tutorial.classroom.pictures import grid, maps, rows, strip
 from ldm_tutorial.classroom.plane import paths, scatter
 from ldm_tutorial.classroom.progress import Live, say_live
@@ -22,6 +30,7 @@ from ldm_tutorial.classroom.widgets import explore
 __all__ = [
     "COLOURS",
     "Exercise",
+    "Experiment",
     "GateNotPassedError",
     "Live",
     "Mistake",
@@ -32,10 +41,15 @@ __all__ = [
     "check",
     "check_machine",
     "curves",
+    "experiment",
     "explore",
     "gate",
     "grid",
     "maps",
+    "of_mechanisms",
+    "over_guidance",
+    "over_steps",
+    "panels",
     "paths",
     "rows",
     "say_live",
