@@ -5,6 +5,7 @@ are those of the model that the config describes, and says which are not.
 """
 
 import dataclasses
+import hashlib
 import json
 from difflib import get_close_matches
 from pathlib import Path
@@ -62,8 +63,12 @@ def load_checkpoint(source: str | Path, device: str | torch.device = "cpu") -> n
     """
     folder = find_checkpoint(source)
     try:
-        config = from_json(json.loads((folder / "config.json").read_text()))
+        described = json.loads((folder / "config.json").read_text())
+        shared = described.pop("shared", {})
+        config = from_json(described)
         weights = load_file(folder / "model.safetensors")
+        for part, place in shared.items():
+            weights |= shared_weights(folder, part, **place)
     except (json.JSONDecodeError, SafetensorError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"checkpoint {folder} is damaged: {error}") from None
     with torch.device("meta"):
@@ -78,6 +83,33 @@ def load_checkpoint(source: str | Path, device: str | torch.device = "cpu") -> n
     model = MODELS[type(config)](config)
     model.load_state_dict(weights)
     return model.to(device).eval().requires_grad_(False)
+
+
+def shared_weights(
+    folder: Path, name: str, checkpoint: str, part: str, sha256: str
+) -> dict[str, torch.Tensor]:
+    """The weights of the part `name`, which the checkpoint in `folder` does not hold but another one does.
+
+    That one lies beside it or is bundled, and must be the very file of which `sha256` was taken.
+    """
+    beside = folder.parent / checkpoint
+    file = (beside if beside.is_dir() else find_checkpoint(checkpoint)) / "model.safetensors"
+    if digest(file) != sha256:
+        raise ValueError(
+            f"checkpoint {folder} shares its {name} with {checkpoint}, which is not the one it was made with"
+        )
+    return renamed(load_file(file), part, name)
+
+
+def renamed(weights: dict[str, torch.Tensor], part: str, name: str) -> dict[str, torch.Tensor]:
+    """The weights of a `part` ("" for all of them) under the `name` that it has in another model."""
+    prefix = f"{part}." if part else ""
+    return {f"{name}.{k.removeprefix(prefix)}": v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def digest(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def find_checkpoint(source: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import builtins
 import io
 import re
 import shlex
@@ -77,6 +78,29 @@ def test_what_draws_holds_a_picture(notebook):
             image = Image.open(io.BytesIO(base64.b64decode(png))).convert("L")
             low, high = image.getextrema()
             assert min(image.size) > 50 and high - low > 100, f"an empty picture:\n{cell.source}"
+
+
+def test_what_it_shows_of_the_package_is_of_today(notebook):
+    """Sources and cards whose names are imported; those of a lesson's own variables nbval compares."""
+    names = {}
+    trees = [ast.parse(cell.source) for cell in code_cells(notebook)]
+    imports = [n for tree in trees for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    exec(compile(ast.Module(imports, []), "imports", "exec"), names)
+    for cell, tree in zip(code_cells(notebook), trees, strict=True):
+        shown = tree.body[-1].value if isinstance(tree.body[-1], ast.Expr) else None
+        if not isinstance(shown, ast.Call) or ast.unparse(shown.func) not in ("show_card", "show_source"):
+            continue
+        used = {node.id for node in ast.walk(shown) if isinstance(node, ast.Name)}
+        if used <= names.keys() | vars(builtins).keys():
+            today = repr(eval(ast.unparse(shown), names))
+            stored = next(o.data["text/plain"] for o in cell.outputs if "text/plain" in o.get("data", {}))
+            fresh = without_lines(stored) == without_lines(today)
+            assert fresh, f"{ast.unparse(shown)} is out of date: run make notebooks"
+
+
+def without_lines(source):
+    """A source's place without its line numbers, which move when something above it changes."""
+    return re.sub(r", lines \d+-\d+", "", source, count=1).strip()
 
 
 def test_it_is_small(path):
