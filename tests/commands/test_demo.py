@@ -1,5 +1,7 @@
 """`ldm demo`: the figure, the table and what they rest on."""
 
+import re
+
 import pytest
 import torch
 from PIL import Image
@@ -7,6 +9,7 @@ from PIL import Image
 from ldm_tutorial.cli import main
 from ldm_tutorial.data import open_images
 from ldm_tutorial.demo import FACES, Stage, draw_faces, legible, table, watched
+from ldm_tutorial.metrics.kernel import KernelDistance
 from ldm_tutorial.training import load_checkpoint
 
 
@@ -25,6 +28,7 @@ def test_demo(course, capsys):
         "seconds",
         "images/s",
         "PSNR",
+        "KD-lite0",
         "attributes",
         "right",
     ]
@@ -33,6 +37,9 @@ def test_demo(course, capsys):
         "faces",
         "reconstructions",
     ]
+    kernel = [re.search(r"(-?\d\.\d{3}) ± \d\.\d{3}", line) for line in lines[head + 2 : head + 5]]
+    assert kernel[1] is None, "no faces are bundled that a distance could be measured to"
+    assert kernel[0] and kernel[2]
     assert lines[-1] == "the figure is in figures/demo.png"
 
 
@@ -77,12 +84,13 @@ def test_faces_ask_only_for_what_the_model_knows(course):
 
 def test_table():
     stages = [Stage("faces", 16, 8.0, steps=50), Stage("reconstructions", 64, 2.0, psnr=28.31)]
-    stages.append(Stage("portraits", 16, 0.5, steps=50, right=42, judged=48))
+    near = KernelDistance(0.0123, 0.0045)
+    stages.append(Stage("portraits", 16, 0.5, steps=50, distance=near, right=42, judged=48))
     rows = [line.split() for line in table(stages).splitlines()[2:]]
     assert rows == [
         ["faces", "16", "50", "8.0", "2.0"],
         ["reconstructions", "64", "2.0", "32.0", "28.3", "dB"],
-        ["portraits", "16", "50", "0.5", "32.0", "88%", "(N", "=", "48)"],
+        ["portraits", "16", "50", "0.5", "32.0", "0.012", "±", "0.004", "88%", "(N", "=", "48)"],
     ]
 
 
