@@ -19,7 +19,7 @@ help:
 	@echo "make lab         open the lessons in JupyterLab"
 	@echo "make test        check style, run the tests, validate every lesson"
 	@echo "make notebooks   run every lesson and store its outputs"
-	@echo "make bench       measure speed against diffusers: benchmarks/RESULTS.md"
+	@echo "make bench       measure speed and quality, for hours: benchmarks/RESULTS.md"
 	@echo "make clean       remove .venv and caches; outputs/ and data/ stay"
 	@echo "Choose a Python with PYTHON=..., for example: make demo PYTHON=python3.12"
 

@@ -1,12 +1,6 @@
-"""Measure speed and write benchmarks/RESULTS.md: `make bench`, or `python -m benchmarks.run --rounds 5`."""
+"""Measure and write benchmarks/RESULTS.md: `make bench`, or `python -m benchmarks.run --rounds 5`."""
 
 import argparse
-import datetime
-import os
-import platform
-import shlex
-import sys
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -15,20 +9,28 @@ import torch
 from benchmarks import (
     against_diffusers,
     frechet,
+    guidance_scale,
     latent_against_pixel,
+    mechanisms,
     nearest_code,
     rate_distortion,
     sampler_arithmetic,
+    steps_and_quality,
 )
 from benchmarks.device import ON_GPU
-from ldm_tutorial import __version__
+from benchmarks.experiments import STORED
+from benchmarks.machine import command, load, machine, today, versions
+from ldm_tutorial.classroom.experiments import read
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-HEADING = "How fast it is"
+HEADING = "What was measured"
 METHOD = """\
-Contestants take turns in one process, in opposite order every other round. A number is the median
-over the rounds, with the middle half of them in brackets. With one thread, time is that for which
-the thread had a core; with two it is the time on the wall."""
+Where time is measured, contestants take turns in one process, in opposite order every other round. A
+number is the median over the rounds, with the middle half of them in brackets. With one thread, time
+is that for which the thread had a core; with two it is the time on the wall.
+
+Each section says when, where and by which command it was measured. Load is the number of processes
+that wanted a core in the minute before: above 0, others used the machine too."""
 PARTS = {
     "Against diffusers, same weights": against_diffusers,
     "Latents against pixels, same U-Net": latent_against_pixel,
@@ -36,6 +38,9 @@ PARTS = {
     "The nearest code": nearest_code,
     "Rate and distortion of the first stages": rate_distortion,
     "Frechet distance and its features": frechet,
+    "Five mechanisms at equal budget": mechanisms,
+    "Guidance scale": guidance_scale,
+    "Sampler, steps and quality": steps_and_quality,
 }
 
 
@@ -50,64 +55,49 @@ def main() -> None:
     options = parser.parse_args()
     if ON_GPU:
         options.threads = options.threads[:1]  # they would make no difference
-    sections = written() if options.only else {HEADING: "\n\n".join([METHOD, describe(options)])}
-    for name, (title, part) in zip(names, PARTS.items(), strict=True):
-        if not options.only or name in options.only:
-            sections[title] = section(title, part, options)
-    text = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
+    measured = {
+        title: section(title, part, options)
+        for name, (title, part) in zip(names, PARTS.items(), strict=True)
+        if not options.only or name in options.only
+    }
+    # Read now, not before: another part may have been measured meanwhile.
+    sections = (written() if options.only else {}) | measured | {HEADING: METHOD}
+    ordered = [HEADING, *(title for title in PARTS if title in sections)]
+    text = "\n\n".join(f"## {title}\n\n{sections[title]}" for title in ordered)
     RESULTS.write_text(text.removeprefix("#") + "\n", encoding="utf-8")
     print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
 
 
 def section(title: str, part: ModuleType, options: argparse.Namespace) -> str:
-    """What a part measures, and its tables: one for each number of threads where that makes a difference."""
-    text = [part.__doc__.strip()]
+    """What a part measures, how, and its tables: one for each number of threads where that matters."""
+    text, how = [part.__doc__.strip()], described(options.rounds)
     for threads in options.threads if getattr(part, "THREADED", False) else options.threads[:1]:
         torch.set_num_threads(threads)
         print(f"{title}, threads: {threads}", flush=True)
-        text += [f"Threads: {threads}", markdown(part.HEADER, part.table(options.rounds))]
+        rows = part.table(options.rounds)
+        if name := getattr(
+            part, "EXPERIMENT", ""
+        ):  # its file knows how it came about: some may have been kept
+            how = f"{read(STORED / f'{name}.json')}.\n\n![{title}](figures/{name}.png)"
+        text += [how, f"Threads: {threads}", markdown(part.HEADER, rows)]
         print(text[-1], flush=True)
-    return "\n\n".join(text)
+        how = ""
+    return "\n\n".join(filter(None, text))
+
+
+def described(rounds: int) -> str:
+    """When, where and by which command what follows was measured."""
+    packages = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return (
+        f"Measured {today()} by `{command()}` ({rounds} rounds) on {machine()} "
+        f"(load before the start {load()}; {packages})."
+    )
 
 
 def written() -> dict[str, str]:
     """The sections of the file as it is, by title."""
     blocks = RESULTS.read_text(encoding="utf-8").strip().split("\n\n## ")
     return dict(block.removeprefix("# ").split("\n\n", 1) for block in blocks)
-
-
-def describe(options: argparse.Namespace) -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "diffusers"))
-    command = shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]])
-    return "\n".join(
-        [
-            f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}",
-            f"- Where the networks run: {where()}",
-            f"- Versions: ldm_tutorial {__version__}, {packages}, Python {platform.python_version()}",
-            f"- Date: {datetime.date.today().isoformat()}; load before the start: {load()}",
-            f"- Command: `{command}` ({options.rounds} rounds)",
-        ]
-    )
-
-
-def where() -> str:
-    """The device of the networks, and how they run there."""
-    if ON_GPU:
-        return f"{torch.cuda.get_device_name()}, bfloat16, channels_last, torch.compile"
-    return "on the processor, float32"
-
-
-def processor() -> str:
-    """The processor's name; Linux keeps it where `platform` does not look."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def load() -> str:
-    """Processes that were waiting for a core in the last minute: above 0, others use the machine too."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:

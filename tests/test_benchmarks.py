@@ -91,8 +91,17 @@ def test_one_part_is_measured_again_and_the_others_stay(timing, monkeypatch, tmp
         return run.RESULTS.read_text()
 
     whole = measured("--rounds", "3")
-    assert whole.startswith("# How fast it is\n\nContestants") and whole.endswith("| 3 | 1 |\n")
-    assert measured("--rounds", "3", "--only", "second") == whole, "measuring the same changes nothing"
-    parts["Second"].answer = "2"
-    head, _, tail = whole.rpartition("1")
-    assert measured("--rounds", "3", "--only", "second") == head + "2" + tail
+    assert whole.startswith("# What was measured\n\nWhere time") and whole.endswith("| 3 | 1 |\n")
+    first, second = whole.split("## Second")
+    assert "by `python -m benchmarks.run --rounds 3` (3 rounds) on " in second
+
+    def table(rounds):
+        run.RESULTS.write_text(whole.replace("What first is.", "What first is now."))
+        return [[str(rounds), "2"]]
+
+    parts["Second"].table = table
+    monkeypatch.setattr(run, "today", lambda: "another day")
+    again, anew = measured("--rounds", "3", "--only", "second").split("## Second")
+    assert again == first.replace("is.", "is now."), "it keeps its date, and what was written meanwhile"
+    assert "Measured another day by `python -m benchmarks.run --rounds 3 --only second`" in anew
+    assert anew.endswith("| 3 | 2 |\n")

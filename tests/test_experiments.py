@@ -2,12 +2,22 @@
 
 import json
 import math
+import sys
+from argparse import Namespace
 from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
 
 from ldm_tutorial.classroom import Experiment, experiment, of_mechanisms, over_guidance, over_steps
+from ldm_tutorial.classroom.experiments import read
 from ldm_tutorial.data import bundled
+from ldm_tutorial.diffusion import noise_schedule
+from ldm_tutorial.training import load_checkpoint
+
+ROOT = Path(__file__).parents[1]
 
 DISTANCES = ("FD-lite0", "KD-lite0", "precision", "recall")
 KEYS = {
@@ -88,3 +98,100 @@ def test_a_damaged_file_is_named(stored):
 def test_what_is_missing_is_said():
     assert "points are still missing" in str(made_up("guidance_scale", complete=False))
     assert "points" not in str(made_up("guidance_scale"))
+
+
+@pytest.fixture
+def benchmarks(monkeypatch, tmp_path):
+    """The benchmarks, with folders of their own for what they keep, write and draw."""
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    experiments = pytest.importorskip("benchmarks.experiments")
+    for folder in ("KEPT", "STORED", "FIGURES"):
+        monkeypatch.setattr(experiments, folder, tmp_path / folder.lower())
+    return experiments
+
+
+def test_what_was_measured_is_kept(benchmarks):
+    calls = []
+
+    def measure():
+        calls.append(1)
+        return {"accuracy": 0.1 + 0.2}
+
+    assert benchmarks.kept({"w": 1.0}, measure) == benchmarks.kept({"w": 1.0}, measure) == measure()
+    assert len(calls) == 2, "the second answer comes from the file"
+    benchmarks.kept({"w": 2.0}, measure)
+    assert len(calls) == 3, "other settings are measured"
+
+
+def test_an_interrupted_run_goes_on(benchmarks, monkeypatch):
+    measured, stopped = [], [3.0]
+
+    def row(w):
+        def measure():
+            if w in stopped:
+                raise KeyboardInterrupt
+            measured.append(w)
+            return {"accuracy": w / 10}
+
+        numbers = dict.fromkeys(KEYS["guidance_scale"], 0.5) | {"n": 500}
+        return numbers | {"w": w} | benchmarks.kept({"w": w}, measure)
+
+    def run():
+        points = [(0.0,), (1.0,), (3.0,)]
+        return benchmarks.run("guidance_scale", "About.", points, row, {"seed": 0}, {"FD-lite0": 1.0})
+
+    path = benchmarks.STORED / "guidance_scale.json"
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert [row["w"] for row in read(path).rows] == [0.0, 1.0] and not read(path).complete
+    stopped.clear()
+    found = run()
+    assert measured == [0.0, 1.0, 3.0], "what was measured before must not be measured again"
+    assert found.complete and [row["accuracy"] for row in found.rows] == [0.0, 0.1, 0.3]
+    monkeypatch.setattr(benchmarks, "today", lambda: "another day")
+    assert run() == found, "a run that measures nothing leaves the date of the one that did"
+    assert (benchmarks.FIGURES / "guidance_scale.png").read_bytes() == over_guidance(found).png
+
+
+def test_a_point_is_kept_by_all_that_it_depends_on(benchmarks, monkeypatch):
+    """Whatever another request or another split asks for is measured; the same is kept."""
+    drawing = pytest.importorskip("benchmarks.drawing")
+    model = load_checkpoint("peeps-ldm")
+    fewest = {"n": 2, "distances": False, "steps": 1}
+    first = drawing.drawn(model, "valid", guidance_scale=3.0, **fewest)
+    assert 0 <= first["accuracy"] <= 1
+    monkeypatch.setattr(drawing, "drawn_pictures", None)
+    assert drawing.drawn(model, "valid", guidance_scale=3.0, **fewest) == first
+    for other in ({"guidance_scale": 1.0}, {"guidance_scale": 3.0, "seed": 1}):
+        with pytest.raises(TypeError, match="not callable"):
+            drawing.drawn(model, "valid", **fewest, **other)
+    with pytest.raises(TypeError, match="not callable"):
+        drawing.drawn(model, "holdout", guidance_scale=3.0, **fewest)
+
+
+def test_calls_are_counted(benchmarks):
+    steps = pytest.importorskip("benchmarks.steps_and_quality")
+    schedule, asked = noise_schedule("scaled_linear", 1000, 0.0015, 0.0195), []
+
+    def denoise(z, t, condition):
+        asked.append(t)
+        return z
+
+    for sampler, several in steps.STEPS.items():
+        for number in several:
+            asked.clear()
+            run = sampler(schedule, number, spacing="trailing", prediction="x0")
+            run.sample(denoise, torch.zeros(1, 1, 2, 2), generator=torch.Generator())
+            assert len(asked) == steps.calls(sampler, number) <= 50
+    assert {"DDIM", "DPM-Solver++(2M)", "Heun", "DDPM"} == set(steps.NAMES.values())
+
+
+def test_a_section_says_when_its_experiment_was_made(benchmarks, stored, monkeypatch):
+    run = pytest.importorskip("benchmarks.run")
+    part = ModuleType("benchmarks.guidance_scale", "What it is.")
+    part.EXPERIMENT, part.HEADER, part.table = "guidance_scale", ["w"], lambda _: [["3"]]
+    monkeypatch.setattr(run, "STORED", stored.parent)
+    monkeypatch.setattr(run.torch, "set_num_threads", lambda _: None)
+    text = run.section("Guidance", part, Namespace(rounds=3, threads=[1, 2]))
+    assert "Measured 2026-11-21 by `make bench` on a machine" in text and text.count("| 3 |") == 1
+    assert "![Guidance](figures/guidance_scale.png)" in text
