@@ -6,14 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ldm_tutorial.commands.recipes import count_parameters
-from ldm_tutorial.latent_diffusion import LatentDiffusion, build_first_stage
+from ldm_tutorial.conditioning import ComposedConditioner
+from ldm_tutorial.latent_diffusion import LatentDiffusion, build_conditioner, build_first_stage, fitted
 from ldm_tutorial.recipes import all_recipes
 from ldm_tutorial.training import LatentDiffusionRecipe, find_checkpoint, load_checkpoint
+from ldm_tutorial.training.conditions import read_conditions
+from ldm_tutorial.training.start import open_data
 from ldm_tutorial.unet import BlockCount, TrainingMemory, UNetConfig, count_blocks
 from ldm_tutorial.unet.memory import from_blocks
 
+SEEN = 64  # images that tell which conditions there are; all of them would only lengthen the vocabulary
 ATTRIBUTES = 40  # of CelebA, which are the tokens of a recipe that has attributes
 
 
@@ -27,6 +32,7 @@ class Network:
     conditioner: int
     first_stage: int
     batch_size: int | None = None
+    steered: bool = False  # by a ControlNet, which is trained in its place
 
 
 def network_of(name: str) -> Network:
@@ -41,17 +47,27 @@ def network_of(name: str) -> Network:
     model = load_checkpoint(name)
     if not isinstance(model, LatentDiffusion):
         raise ValueError(f"{name} is a {type(model).__name__}; --blocks and --batch-size are about U-Nets")
-    tokens = 0 if model.conditioner is None else len(model.conditioner.null_tokens)
     sizes = {part: sum(p.numel() for p in module.parameters()) for part, module in model.named_children()}
     batch_size = recipe.training.batch_size if isinstance(recipe, LatentDiffusionRecipe) else None
     return Network(
         model.config.unet,
         model.latent_shape[1:],
-        tokens,
+        context_tokens(model.conditioner),
         sizes.get("conditioner", 0),
         sizes["first_stage"],
         batch_size,
+        model.controlnet is not None,
     )
+
+
+def context_tokens(conditioner: nn.Module | None) -> int:
+    """How many tokens cross-attention looks at."""
+    if conditioner is None:
+        return 0
+    if not isinstance(conditioner, ComposedConditioner):
+        return len(conditioner.null_tokens)
+    parts = [part.name for part in conditioner.config.parts if part.mechanism == "cross_attention"]
+    return sum(len(conditioner.encoders[name].null_tokens) for name in parts)
 
 
 def of_recipe(recipe) -> Network:
@@ -65,6 +81,12 @@ def of_recipe(recipe) -> Network:
         with torch.device("meta"):
             downsampling = build_first_stage(first.first_stage).downsampling
     side = recipe.data.size // downsampling
+    if recipe.parts:
+        images = open_data(replace(recipe.data, limit=SEEN), "train")
+        conditioner = build_conditioner(read_conditions(recipe, images, None)[0])
+        config, tokens = fitted(recipe.unet, conditioner), context_tokens(conditioner)
+        steered = "hint_channels" in conditioner.needs
+        return Network(config, (side, side), tokens, 0, parameters, recipe.training.batch_size, steered)
     tokens = {None: 0, "captions": recipe.context_length, "attributes": ATTRIBUTES}[recipe.condition]
     config = replace(recipe.unet, context_dim=recipe.context_dim if recipe.condition else None)
     return Network(config, (side, side), tokens, 0, parameters, recipe.training.batch_size)
@@ -77,6 +99,8 @@ def show_network(name: str, blocks: bool, memory: bool, batch_size: int | None) 
         batch_size = network.batch_size
         if batch_size is None:
             raise ValueError(f"no recipe says how {name} is trained; give --batch-size in place of --memory")
+    if batch_size is not None and network.steered:
+        raise ValueError(f"{name} trains a ControlNet, whose memory is not known beforehand; use --blocks")
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"--batch-size is {batch_size}; it must be at least 1")
     counts = count_blocks(network.config, *network.size, network.tokens)

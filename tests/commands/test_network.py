@@ -43,12 +43,23 @@ def test_recipes_are_known_before_they_are_trained(course, capsys, no_process):
 
 
 @pytest.mark.parametrize(
+    ("name", "latents", "tokens"),
+    [("peeps-cross-attention", 4, 32), ("peeps-concatenation", 4 + 128, 0), ("peeps-edges", 4, 32)],
+)
+def test_recipes_with_parts_count_their_entrances(course, name, latents, tokens):
+    found = network.network_of(name)
+    assert (found.config.in_channels, found.tokens) == (latents, tokens)
+    assert (found.config.context_dim is None) == (tokens == 0) and found.steered == (name == "peeps-edges")
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["peeps-kl-f4", "--blocks"], "peeps-kl-f4 is a KLAutoencoder; --blocks and --batch-size are about"),
         (["celebahq256-vq-f4", "--blocks"], "celebahq256-vq-f4 is not about a U-Net"),
         (["unconditional", "--memory"], "no recipe says how unconditional is trained; give --batch-size"),
         (["peeps-ldm", "--batch-size", "0"], "--batch-size is 0; it must be at least 1"),
+        (["peeps-edges", "--memory"], "peeps-edges trains a ControlNet, whose memory is not known"),
         (["nothing", "--blocks"], "no checkpoint at nothing"),
     ],
 )
