@@ -7,13 +7,11 @@ Distances are to the 500 images of the captions. The last row is of real images:
 distances of the 500 next. With so few, FD-lite0 is far from 0 even for them: compare numbers of one N.
 """
 
-from benchmarks.device import DEVICE
-from benchmarks.drawing import SAMPLING, N, cells, drawn, real, settings
+from benchmarks.drawing import SAMPLING, N, cells, drawn, loaded, real, settings
 from benchmarks.experiments import run
 from ldm_tutorial.classroom import Experiment
 from ldm_tutorial.commands.distances import recorded
 from ldm_tutorial.latent_diffusion import LatentDiffusion
-from ldm_tutorial.training import load_checkpoint
 from ldm_tutorial.training.latent_cache import module_fingerprint
 
 EXPERIMENT = "guidance_scale"
@@ -33,7 +31,7 @@ HEADER = ["w", *MEASURES, "N"]
 
 
 def table(rounds: int) -> list[list[str]]:  # noqa: ARG001 (nothing is timed)
-    found = measure(load_checkpoint(CHECKPOINT, DEVICE))
+    found = measure(loaded(CHECKPOINT))
     rows = [[f"{row['w']:g}", *cells(row, MEASURES), str(row["n"])] for row in found.rows]
     return [*rows, ["real images", *cells(found.real, MEASURES), str(found.rows[0]["n"])]]
 

@@ -1,12 +1,13 @@
-"""Five ways to tell the same network the same captions, trained at equal budget.
+"""Five ways to tell the same network the same captions, trained for equally many steps.
 
-For each the guidance scale w that is most often right on the first 250 valid captions is chosen from 1.5, 3
-and 5; with it the first 500 valid captions and the first 500 of combinations held out of training are drawn,
-with DPM-Solver++(2M) in 15 steps. `valid` and `holdout` are the shares of mentioned attributes that the
-classifier finds, averaged over kinds; distances are those of the valid pictures to the 500 images of their
-captions. Parameters are of all that runs beside the first stage; `forward` is the time of a guided pass of
-16 images, in units of the first row's. The last row is of real images: shares of those 500, distances of the
-500 next valid ones.
+The ControlNet has half of its steps, and the model that it steers, frozen, the other half. For each the
+guidance scale w that is most often right on the first 250 valid captions is chosen from 1.5, 3 and 5; with it
+the first 500 valid captions and the first 500 of combinations held out of training are drawn, with DPM-
+Solver++(2M) in 15 steps. `valid` and `holdout` are the shares of mentioned attributes that the classifier
+finds, averaged over kinds; distances are those of the valid pictures to the 500 images of their captions.
+Parameters are of all that runs beside the first stage; `forward` is the time of a guided pass of 16 images,
+in units of the first row's. The last row is of real images: shares of those 500, distances of the 500 next
+valid ones.
 """
 
 import json
@@ -15,7 +16,7 @@ import statistics
 import torch
 
 from benchmarks.device import DEVICE
-from benchmarks.drawing import SAMPLING, N, cells, drawn, real, settings
+from benchmarks.drawing import SAMPLING, N, cells, drawn, loaded, real, settings
 from benchmarks.experiments import kept, run
 from benchmarks.machine import machine
 from benchmarks.timing import take_turns
@@ -24,7 +25,7 @@ from ldm_tutorial.commands.distances import recorded
 from ldm_tutorial.data import bundled, open_images
 from ldm_tutorial.diffusion import guide
 from ldm_tutorial.latent_diffusion import LatentDiffusion
-from ldm_tutorial.training import load_checkpoint, wishes_of
+from ldm_tutorial.training import wishes_of
 from ldm_tutorial.training.latent_cache import module_fingerprint
 
 EXPERIMENT = "mechanisms"
@@ -55,7 +56,7 @@ def trained() -> dict[str, LatentDiffusion]:
         name = f"peeps-{mechanism}"
         bundled_here = (bundled("checkpoints") / name).exists()
         try:
-            found[mechanism] = load_checkpoint(name if bundled_here else f"outputs/{name}", DEVICE)
+            found[mechanism] = loaded(name if bundled_here else f"outputs/{name}")
         except FileNotFoundError:
             print(f"{mechanism} is left out; `ldm train {name}` trains it", flush=True)
     return found

@@ -6,14 +6,12 @@ classifier finds in the picture, averaged over kinds; distances are to the 500 i
 last row is of real images: accuracy of those 500, distances of the 500 next.
 """
 
-from benchmarks.device import DEVICE
-from benchmarks.drawing import SAMPLING, N, cells, drawn, real, settings
+from benchmarks.drawing import SAMPLING, N, cells, drawn, loaded, real, settings
 from benchmarks.experiments import run
 from ldm_tutorial.classroom import Experiment
 from ldm_tutorial.commands.distances import recorded
 from ldm_tutorial.diffusion import DDIM, DDPM, DPMSolverPP2M, Heun
 from ldm_tutorial.latent_diffusion import LatentDiffusion
-from ldm_tutorial.training import load_checkpoint
 from ldm_tutorial.training.latent_cache import module_fingerprint
 
 EXPERIMENT = "steps_and_quality"
@@ -25,7 +23,7 @@ HEADER = ["sampler", "steps", "calls", *MEASURES, "N"]
 
 
 def table(rounds: int) -> list[list[str]]:  # noqa: ARG001 (nothing is timed)
-    found = measure(load_checkpoint(CHECKPOINT, DEVICE))
+    found = measure(loaded(CHECKPOINT))
     order = sorted(found.rows, key=lambda row: list(NAMES.values()).index(row["sampler"]))
     places = ("sampler", "steps", "calls")
     rows = [[*(str(row[key]) for key in places), *cells(row, MEASURES), str(row["n"])] for row in order]
