@@ -2,8 +2,8 @@
 
 The ControlNet has half of its steps, and the model that it steers, frozen, the other half. For each the
 guidance scale w that is most often right on the first 250 valid captions is chosen from 1.5, 3 and 5; with it
-the first 500 valid captions and the first 500 of combinations held out of training are drawn, with DPM-
-Solver++(2M) in 15 steps. `valid` and `holdout` are the shares of mentioned attributes that the classifier
+the first 500 valid captions and the first 500 of combinations held out of training are drawn, with
+DPM-Solver++(2M) in 15 steps. `valid` and `holdout` are the shares of mentioned attributes that the classifier
 finds, averaged over kinds; distances are those of the valid pictures to the 500 images of their captions.
 Parameters are of all that runs beside the first stage; `forward` is the time of a guided pass of 16 images,
 in units of the first row's. The last row is of real images: shares of those 500, distances of the 500 next
