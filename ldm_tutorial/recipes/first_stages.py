@@ -70,6 +70,21 @@ PEEPS_VQ_F4 = replace(
     training=replace(SMALL_STAGE, steps=3000),
 )
 
+# A VAE to draw from, not a first stage: its prior must be met, so the KL has the weight of the likelihood.
+PEEPS_VAE_F32 = replace(
+    PEEPS_KL_F4,
+    name="peeps-vae-f32",
+    about="VAE of the bundled portraits: N(0, I) in its latents decodes to new ones",
+    first_stage=replace(
+        SMALL_KL,
+        latent_channels=32,  # in 2x2 places: 128 numbers for a whole portrait
+        channel_mult=(1, 2, 3, 4, 4),
+        mid_attention=True,  # what the four places draw must fit together
+    ),
+    kl_weight=0.1,  # |x - copy| / 0.1 + KL is the negative ELBO of a Laplace distribution of scale 0.1
+    training=replace(SMALL_STAGE, batch_size=16, learning_rate=1e-3),
+)
+
 PEEPS_AE_F4 = replace(
     PEEPS_KL_F4,
     name="peeps-ae-f4",
@@ -126,6 +141,13 @@ CELEBA64_VQ_F4 = replace(
     about="VQ autoencoder of CelebA faces at 64x64, f = 4, 1024 codes",
     first_stage=VQConfig(**asdict(SMALL_KL), codes=1024, ema_decay=0.99, restart=0.1),
     training=replace(SMALL_STAGE, steps=3000),
+)
+
+CELEBA64_VAE_F32 = replace(
+    PEEPS_VAE_F32,
+    name="celeba64-vae-f32",
+    about="VAE of CelebA faces at 64x64: N(0, I) in its latents decodes to new ones",
+    data=DataConfig("celeba64", flip=True),
 )
 
 CELEBA64_KL_F4_GAN = sharper(CELEBA64_KL_F4)

@@ -53,12 +53,7 @@ def run_recipe(recipe: Recipe, run: Path, resume: bool = False, progress: bool =
         recipe.training.seed
     )  # the initial weights; all later randomness has its own generators
     images = open_data(recipe.data, "train")
-    if isinstance(recipe, FirstStageRecipe):
-        objective = first_stage_objective(recipe, images)
-    elif isinstance(recipe, CodePriorRecipe):
-        objective = prior_objective(recipe, images, run, progress)
-    else:
-        objective = diffusion_objective(recipe, images, run, progress)
+    objective = objective_of(recipe, images, run, progress)
     if int(os.environ.get("RANK", 0)) == 0:
         with atomic_file(run / "recipe.json") as temporary:
             temporary.write_text(json.dumps(to_json(recipe), indent=1))
@@ -69,6 +64,17 @@ def run_recipe(recipe: Recipe, run: Path, resume: bool = False, progress: bool =
     if int(os.environ.get("RANK", 0)) == 0:
         save_checkpoint(objective.model, run / "checkpoint")
     return run / "checkpoint"
+
+
+def objective_of(
+    recipe: Recipe, images, run: Path, progress: bool = True
+) -> FirstStageObjective | PriorObjective | DiffusionObjective:
+    """What the loop is to train for a recipe in the folder `run`, beside which latents are kept."""
+    if isinstance(recipe, FirstStageRecipe):
+        return first_stage_objective(recipe, images)
+    if isinstance(recipe, CodePriorRecipe):
+        return prior_objective(recipe, images, run, progress)
+    return diffusion_objective(recipe, images, run, progress)
 
 
 def first_stage_objective(recipe: FirstStageRecipe, images) -> FirstStageObjective:
