@@ -1,0 +1,88 @@
+"""Exercise of lesson 07: weights that leave padded tokens out."""
+
+import torch
+
+from ldm_tutorial.classroom.exercises import Exercise, Mistake
+
+
+def masked_weights(scores, mask):
+    """Attention weights (B, N, M) of scores (B, N, M), 0 where mask (B, M) says that a token is padding."""
+    return torch.softmax(scores.masked_fill(~mask[:, None, :], -torch.inf), dim=-1)
+
+
+def _filled(where, value=-torch.inf):
+    """Another mask: the scores get `value` where `where(mask)`, broadcast to (B, N, M), is True."""
+    return lambda scores, mask: torch.softmax(scores.masked_fill(where(mask), value), dim=-1)
+
+
+def _times_infinity(scores, mask):
+    return torch.softmax(scores + (~mask)[:, None, :] * -torch.inf, dim=-1)
+
+
+def _zeroed_after(scores, mask):
+    return torch.softmax(scores, dim=-1) * mask[:, None, :]
+
+
+def _cases():
+    # As many images as places as tokens: so a mask along a wrong axis runs, and is told from the right one.
+    generator = torch.Generator().manual_seed(0)
+    return [
+        (torch.randn(4, 4, 4, generator=generator), torch.arange(4) < torch.tensor([[4], [3], [2], [3]])),
+        (2 * torch.randn(3, 3, 3, generator=generator), torch.arange(3) < torch.tensor([[2], [3], [2]])),
+    ]
+
+
+masked_weights_exercise = Exercise(
+    name="the mask",
+    solution=masked_weights,
+    cases=_cases,
+    any_float=True,
+    mistakes=(
+        Mistake(
+            "a score of 0",
+            _filled(lambda mask: ~mask[:, None, :], 0.0),
+            "exp(0) is 1, not 0: the padding still gets a share. A weight of 0 needs a score of "
+            "minus infinity.",
+        ),
+        Mistake(
+            "zeros after the softmax",
+            _zeroed_after,
+            "The padding has its share taken away, but nobody gets it: the weights no longer add up to 1, "
+            "and the answer depends on how much padding there was. Mask the scores, before the softmax.",
+        ),
+        Mistake(
+            "the mask upside down",
+            _filled(lambda mask: mask[:, None, :]),
+            "mask is True where a token is real. Fill where it is not: ~mask.",
+        ),
+        Mistake(
+            "masking the places",
+            _filled(lambda mask: ~mask[:, :, None]),
+            "You mask rows, the places of the picture, and a row that is all minus infinity becomes NaN. "
+            "Padding is among the tokens, the last axis: mask[:, None, :].",
+        ),
+        Mistake(
+            "the mask of another image",
+            _filled(lambda mask: ~mask),
+            "Without an axis for the places, torch lines (B, M) up with (N, M): place number n gets the mask "
+            "of image number n. It runs only because both are equally many here. Write mask[:, None, :].",
+        ),
+        Mistake(
+            "0 times infinity",
+            _times_infinity,
+            "0 · ∞ is NaN, not 0, so that real tokens are spoiled too. Use masked_fill or torch.where.",
+        ),
+        Mistake(
+            "softmax over the places",
+            lambda scores, mask: torch.softmax(scores.masked_fill(~mask[:, None, :], -torch.inf), dim=1),
+            "A column of padding is minus infinity everywhere, and its softmax NaN. The softmax is over the "
+            "tokens, the last axis.",
+        ),
+    ),
+    hints=(
+        "exp of which number is 0? Give the padding that score, before the softmax.",
+        "mask is (B, M) and scores (B, N, M): mask[:, None, :] is the same for all places.",
+        "scores.masked_fill(~mask[:, None, :], -torch.inf), then the softmax over the last axis.",
+    ),
+    insight="Captions of different lengths share a batch, and none knows how long the others are.",
+)
