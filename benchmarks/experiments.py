@@ -7,7 +7,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.machine import command, load, machine, today, versions
-from ldm_tutorial.classroom import Experiment, of_mechanisms, over_guidance, over_steps
+from ldm_tutorial.classroom import (
+    Experiment,
+    of_families,
+    of_mechanisms,
+    over_guidance,
+    over_minutes,
+    over_steps,
+)
 from ldm_tutorial.classroom.experiments import read
 from ldm_tutorial.training.atomic import atomic_file
 
@@ -15,7 +22,13 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "outputs" / "experiments"
 STORED = ROOT / "data" / "experiments"
 FIGURES = Path(__file__).with_name("figures")
-DRAW = {"guidance_scale": over_guidance, "steps_and_quality": over_steps, "mechanisms": of_mechanisms}
+DRAW = {
+    "guidance_scale": over_guidance,
+    "steps_and_quality": over_steps,
+    "mechanisms": of_mechanisms,
+    "compression_over_time": over_minutes,
+    "families": of_families,
+}
 
 
 def kept(of: dict, measure: Callable[[], dict]) -> dict:

@@ -8,6 +8,8 @@ import torch
 
 from benchmarks import (
     against_diffusers,
+    compression_over_time,
+    families,
     frechet,
     guidance_scale,
     latent_against_pixel,
@@ -41,6 +43,8 @@ PARTS = {
     "Five mechanisms at equal budget": mechanisms,
     "Guidance scale": guidance_scale,
     "Sampler, steps and quality": steps_and_quality,
+    "Compression over training time": compression_over_time,
+    "Families of models at equal time": families,
 }
 
 
@@ -50,7 +54,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of PyTorch")
     names = [part.__name__.split(".")[-1] for part in PARTS.values()]
     parser.add_argument(
-        "--only", nargs="+", choices=names, help="measure these again, keep the rest of the file"
+        "--only",
+        nargs="+",
+        choices=names,
+        default=[
+            name for name, part in zip(names, PARTS.values(), strict=True) if not hasattr(part, "HOURS")
+        ],
+        help="measure these, keep the rest of the file; default: all that does not train for hours",
     )
     options = parser.parse_args()
     if ON_GPU:
@@ -58,10 +68,10 @@ def main() -> None:
     measured = {
         title: section(title, part, options)
         for name, (title, part) in zip(names, PARTS.items(), strict=True)
-        if not options.only or name in options.only
+        if name in options.only
     }
     # Read now, not before: another part may have been measured meanwhile.
-    sections = (written() if options.only else {}) | measured | {HEADING: METHOD}
+    sections = written() | measured | {HEADING: METHOD}
     ordered = [HEADING, *(title for title in PARTS if title in sections)]
     text = "\n\n".join(f"## {title}\n\n{sections[title]}" for title in ordered)
     RESULTS.write_text(text.removeprefix("#") + "\n", encoding="utf-8")
@@ -96,6 +106,8 @@ def described(rounds: int) -> str:
 
 def written() -> dict[str, str]:
     """The sections of the file as it is, by title."""
+    if not RESULTS.exists():
+        return {}
     blocks = RESULTS.read_text(encoding="utf-8").strip().split("\n\n## ")
     return dict(block.removeprefix("# ").split("\n\n", 1) for block in blocks)
 

@@ -24,6 +24,7 @@ from ldm_tutorial.classroom.source import show_source
 from ldm_tutorial.classroom.style import COLOURS, Picture
 from ldm_tutorial.classroom.tables import table
 from ldm_tutorial.classroom.timer import Timer
+from ldm_tutorial.classroom.trained import of_families, over_minutes
 from ldm_tutorial.classroom.watch import watch
 from ldm_tutorial.classroom.widgets import explore
 
@@ -46,8 +47,10 @@ __all__ = [
     "gate",
     "grid",
     "maps",
+    "of_families",
     "of_mechanisms",
     "over_guidance",
+    "over_minutes",
     "over_steps",
     "panels",
     "paths",
