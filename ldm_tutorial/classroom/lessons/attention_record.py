@@ -77,5 +77,5 @@ def heated(image: Tensor, where: Tensor, most: float | None = None) -> Tensor:
     """
     share = F.interpolate(where[None, None], size=image.shape[-2:], mode="bilinear")[0]  # (1, H, W)
     share = (share / (where.max() if most is None else most)).clamp(0, 1)
-    grey = 0.35 * image.mean(0, keepdim=True) + 0.65
+    grey = 0.22 * image.mean(0, keepdim=True) + 0.74
     return grey + (torch.tensor(HEAT).view(3, 1, 1) - grey) * 0.85 * share

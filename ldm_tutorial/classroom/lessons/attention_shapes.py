@@ -125,7 +125,7 @@ class ShapeTable:
             tokens = args[1].shape[1] if module.is_cross else places
             self.rows.append(
                 {
-                    "layer": ".".join(name.split(".")[:4]).removesuffix(".attention"),
+                    "layer": name.split(".attention")[0],
                     "kind": "cross" if module.is_cross else "self",
                     "places": places,
                     "channels": channels,
