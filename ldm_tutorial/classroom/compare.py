@@ -122,6 +122,8 @@ def _number(answer, truth, tolerance):
         return None if answer == truth else f"{answer} was given; {truth} would be right."
     if math.isclose(answer, truth, rel_tol=tolerance, abs_tol=tolerance if truth == 0 else 0):
         return None
+    if math.isnan(answer) and math.isnan(truth):  # a mistake that comes to 0/0, met again
+        return None
     if truth and math.isfinite(answer) and answer:
         return f"{answer:.6g} is {answer / truth:.4g} times the right number."
     return f"{answer:.6g} is not the right number."
