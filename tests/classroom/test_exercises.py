@@ -75,6 +75,7 @@ def test_a_named_mistake_goes_before_its_shape():
         (lambda x: 2 * x + 0.5, "0.5 too large"),
         (lambda x: x**2, "numbers differ from the truth"),
         (lambda x: x @ x, "stopped with RuntimeError"),
+        (lambda x: (x > 0).mean(), "could not infer output dtype"),  # which torch calls not implemented
         (lambda x: x.mul_(2), "changed its input in place"),
         (lambda: 3, "stopped with TypeError"),
     ],

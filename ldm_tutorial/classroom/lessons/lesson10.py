@@ -83,6 +83,12 @@ frechet_exercise = Exercise(
             "The formula has the squared length of the difference of the means.",
         ),
         Mistake(
+            "the sum before the square",
+            lambda m1, s1, m2, s2: ((m1 - m2).sum().square() + (s1 - s2).sum().square()).item(),
+            "Square on each axis first, then add: otherwise a step to the left on one axis makes up for "
+            "a step to the right on another.",
+        ),
+        Mistake(
             "absolute differences",
             lambda m1, s1, m2, s2: ((m1 - m2).abs() + (s1 - s2).abs()).sum().item(),
             "Squares, not absolute values: the distance is a mean squared move.",
@@ -130,6 +136,7 @@ extrapolation_exercise = Exercise(
         ([500, 1000, 2000], [30.2, 20.1, 15.3]),
         ([100, 300, 900, 1800], [7.9, 3.1, 1.4, 0.9]),
         ([1000, 4000], [12.0, 6.0]),
+        ([200, 400, 1000], [3.0, 1.5, 0.5]),  # ends below 0, as an estimate may
     ],
     mistakes=(
         Mistake(
@@ -175,6 +182,26 @@ extrapolation_exercise = Exercise(
             ),
             "The idea is right. But each distance has errors of chance; the line of least squares uses "
             "them all.",
+        ),
+        Mistake(
+            "a line through the last two only",
+            lambda sizes, distances: (
+                (distances[-1] * sizes[-1] - distances[-2] * sizes[-2]) / (sizes[-1] - sizes[-2])
+            ),
+            "The idea is right. But each distance has errors of chance; the line of least squares uses "
+            "them all.",
+        ),
+        Mistake(
+            "x and y exchanged",
+            lambda sizes, distances: _line(lambda d: d, 0.0, distances, [1 / n for n in sizes]),
+            "That line has the distances across and 1/N upwards. Across goes 1/N, and the height is the "
+            "distance.",
+        ),
+        Mistake(
+            "never below zero",
+            lambda sizes, distances: max(0.0, extrapolation(sizes, distances)),
+            "No distance is below 0, but an estimate of one may be. Cutting it off would make it too large "
+            "on average.",
         ),
     ),
     hints=(

@@ -36,6 +36,19 @@ def _without_own_across(x, y):
     return kernel_distance(x, y) + 2 * (xy.mean() - across).item()
 
 
+def _too_few_across(x, y):
+    """The entries (i, i) of the table across are left out, and it is divided by all N M."""
+    xy = kernel(x, y)
+    return kernel_distance(x, y) + 2 * (xy.diagonal().sum() / xy.numel()).item()
+
+
+def _sizes_mixed_up(x, y):
+    """Each mean within is divided by the other set's number of pairs."""
+    xx, yy, n, m = kernel(x, x), kernel(y, y), len(x), len(y)
+    within = (xx.sum() - xx.trace()) / (m * (m - 1)) + (yy.sum() - yy.trace()) / (n * (n - 1))
+    return (within - 2 * kernel(x, y).mean()).item()
+
+
 def _cases():
     generator = torch.Generator().manual_seed(4)
     # In float64: for equal distributions nearly everything cancels.
@@ -86,6 +99,23 @@ kernel_exercise = Exercise(
             _without_own_across,
             "x_i and y_i only happen to have the same number; they are two different points. Across, every "
             "pair counts.",
+        ),
+        Mistake(
+            "the diagonal left out across as well, but counted",
+            _too_few_across,
+            "x_i and y_i only happen to have the same number; they are two different points. Across, every "
+            "pair counts.",
+        ),
+        Mistake(
+            "N and M mixed up",
+            _sizes_mixed_up,
+            "Within x there are N (N - 1) pairs, N being the number of rows of x. Within y there are "
+            "M (M - 1).",
+        ),
+        Mistake(
+            "dividing by N instead of d",
+            _variant(like=lambda a, b: (a @ b.T / len(a) + 1) ** 3),
+            "d is the number of features, the length of a row: a.shape[1]. len(a) is the number of points.",
         ),
         Mistake(
             "not dividing by d",

@@ -18,7 +18,7 @@ BLUE, ORANGE, MISSED = COLOURS["blue"], COLOURS["orange"], COLOURS["vermillion"]
 def balls(samples: Tensor, reference: Tensor, k: int, limit: float = 2.6) -> Picture:
     """Points (N, 2) against (M, 2): whose balls to the k-th neighbour, which points lie in them, four shares.
 
-    Points in a ball are black, the others crosses.
+    Centres are small dots in the colour of the balls, points in a ball are black, the others crosses.
     """
     with styled():
         figure = Figure((9.6, 5.5), layout="constrained")
@@ -34,9 +34,13 @@ def balls(samples: Tensor, reference: Tensor, k: int, limit: float = 2.6) -> Pic
             radius = radii(centres, k)
             held = inside(points, centres, radius).counts > 0
             _discs(axis, centres, radius, colour)
-            axis.plot(*centres.T.tolist(), ".", color=colour, markersize=5)
-            for part, mark, hue in ((points[held], "o", INK), (points[~held], "X", MISSED)):
-                axis.plot(*part.T.tolist(), mark, color=hue, markersize=7, linestyle="none")
+            axis.plot(*centres.T.tolist(), ".", color=colour, markersize=5, label="centre of a ball")
+            for part, mark, hue, where in (
+                (points[held], "o", INK, "in a ball"),
+                (points[~held], "X", MISSED, "in no ball"),
+            ):
+                axis.plot(*part.T.tolist(), mark, color=hue, markersize=7, linestyle="none", label=where)
+            axis.legend(loc="lower left", fontsize=11)
             axis.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect="equal")
             axis.set_title(f"{name}: {whose}", fontsize=12, loc="left")
         precision, recall = precision_recall(samples, reference, k)

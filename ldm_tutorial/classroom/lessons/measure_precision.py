@@ -59,6 +59,7 @@ def _cases():
         (1.3 * draw(40, 2) + 0.3, draw(30, 2), 3),
         (1.6 * draw(50, 2), draw(60, 2), 1),
         (1.2 * draw(90, 4), draw(50, 4), 2),
+        (1.5 * draw(90, 4), draw(50, 4), 5),
     ]
 
 
@@ -73,6 +74,11 @@ precision_exercise = Exercise(
             "In the table of the reference with itself each point finds itself first, at distance 0. "
             "Sorted, the k-th neighbour is therefore in place k (counting from 0), not k - 1; with k = 1 "
             "your balls have no size.",
+        ),
+        Mistake(
+            "always the third neighbour",
+            _of(_share, place=lambda k: 3),
+            "k is an argument: whoever calls the function says how many neighbours. Use it instead of 3.",
         ),
         Mistake(
             "one neighbour too many",
@@ -111,6 +117,11 @@ precision_exercise = Exercise(
             "`any` runs along the reference, dim=1.",
         ),
         Mistake(
+            "all balls instead of any",
+            _of(lambda inside, k: inside.all(1).float().mean()),
+            "Nothing lies in the balls of all real points at once. One ball is enough: any, not all.",
+        ),
+        Mistake(
             "only the ball of the nearest point",
             _nearest_only,
             "A sample may lie outside the small ball of the nearest point, and still inside the larger one "
@@ -140,7 +151,8 @@ precision_exercise = Exercise(
     hints=(
         "torch.cdist(a, b) is the table of all distances, one row for each point of a.",
         "The radius of a ball: sort each row of torch.cdist(reference, reference) and take place k.",
-        "(torch.cdist(samples, reference) <= radius).any(1) says which samples are inside.",
+        "(torch.cdist(samples, reference) <= radius).any(1) says which samples are inside: True or False, "
+        "which have no mean before .float() makes them 1 and 0.",
     ),
     insight="Exchange the two sets and the same function is recall.",
 )

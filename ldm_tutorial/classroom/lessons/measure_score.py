@@ -69,6 +69,22 @@ score_exercise = Exercise(
             "First the mean over the pictures, then the exp.",
         ),
         Mistake(
+            "the sum over the pictures",
+            lambda p: math.exp(len(p) * math.log(score(p))),
+            "The divergences of all pictures are averaged. With a sum, more pictures would score higher.",
+        ),
+        Mistake(
+            "p(y) as a sum",
+            lambda p: score(p) / len(p),
+            "p(y) is the mean of the rows, p.mean(0). Their sum is no probability: it does not add up to 1.",
+        ),
+        Mistake(
+            "the divergence with the wrong sign",
+            lambda p: 1 / score(p),
+            "The fraction in the logarithm is p(y|x) / p(y), so that the divergence is at least 0 and the "
+            "score at least 1.",
+        ),
+        Mistake(
             "dividing by the number of classes",
             lambda p: torch.xlogy(p, p / p.mean(0).clamp(min=1e-30)).mean().exp().item(),
             "A divergence is the sum over the classes; the mean is taken over the pictures only.",
