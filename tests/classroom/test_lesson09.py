@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,15 +12,19 @@ from ldm_tutorial.classroom.exercises import judge
 from ldm_tutorial.classroom.lessons import lesson09
 from ldm_tutorial.classroom.lessons.guidance_arrows import answers, arrows
 from ldm_tutorial.classroom.lessons.guidance_drop import drop, drop_exercise
-from ldm_tutorial.classroom.lessons.guidance_peeps import Counted, Portraits, apart, spreads
+from ldm_tutorial.classroom.lessons.guidance_peeps import Portraits, found, spreads
 from ldm_tutorial.classroom.lessons.guidance_plane import NULL, judged, ring, sharpened
 from ldm_tutorial.classroom.lessons.guidance_training import away, fit
 from ldm_tutorial.conditioning import CaptionConfig, build_vocabulary, drop_conditions
 from ldm_tutorial.diffusion import DPMSolverPP2M, NoiseSchedule, guide
 from ldm_tutorial.diffusion.guidance import rescaled, std_of_each
 from ldm_tutorial.latent_diffusion import LatentDiffusion
+from ldm_tutorial.metrics.attributes import JUDGED
 
 SCHEDULE = NoiseSchedule.linear()
+
+
+WISHES = (("green", ["hair", "skin"]), ("red", ["mask"]))  # colour of everything, and what is mentioned
 
 
 def seeded(seed=0):
@@ -166,7 +171,7 @@ def test_every_combination_is_drawn_as_if_alone_and_without_a_warning(model):
     assert torch.equal(found["someone", "a hat", 1, 3], found["someone", "", 1, 3])
 
 
-def test_spreads_and_distances_are_what_they_say(model):
+def test_spreads_are_those_of_what_the_network_sees(model):
     z = torch.randn(3, *model.latent_shape, generator=seeded())
     found = spreads(model, z, ["a person"] * 3, 500, [0.0, 1.0, 5.0])
     ts = torch.full((3,), 500)
@@ -175,7 +180,13 @@ def test_spreads_and_distances_are_what_they_say(model):
     with torch.no_grad():
         x0 = model.schedule.to_x0(model.denoise(z_t, ts, told), z_t, ts, model.config.prediction)
     assert found[1.0] == pytest.approx(x0.std((1, 2, 3)).mean().item())
-    assert apart(torch.tensor([[0.0, 0.0], [3.0, 3.0]])) == pytest.approx(3)
-    counted = Counted(lambda z_t, _t, _c: z_t)
-    guide(counted, torch.zeros(1, 2), 3.0)(torch.zeros(4, 2), torch.zeros(4).long(), torch.ones(4, 2))
-    assert (counted.calls, counted.pictures) == (1, 8)
+
+
+def test_attributes_are_counted_over_all_kinds():
+    def judge():
+        return None
+
+    judge.config = SimpleNamespace(kinds=[(kind, ()) for kind in JUDGED])
+    judge.read = lambda images: [dict.fromkeys(JUDGED, "green") for _ in images]
+    green, red = ({"attributes": dict.fromkeys(JUDGED, colour), "mentions": m} for colour, m in WISHES)
+    assert found(judge, torch.zeros(2, 3, 8, 8), [green, red]) == (2, 3)

@@ -57,13 +57,6 @@ class Portraits:
         return found
 
 
-def apart(latents: Tensor) -> float:
-    """How different latents (N, ...) are from each other: root mean square distance of all pairs."""
-    flat = latents.flatten(1)
-    pairs = torch.pdist(flat).square().mean() / flat.shape[1]
-    return pairs.sqrt().item()
-
-
 @torch.no_grad()
 def spreads(model: LatentDiffusion, z: Tensor, wishes: Sequence[str], t: int, scales) -> dict[float, float]:
     """The standard deviation of the clean latent that each guidance scale sees in z (N, c, h, w) noised to t.
@@ -82,17 +75,6 @@ def spreads(model: LatentDiffusion, z: Tensor, wishes: Sequence[str], t: int, sc
         x0 = model.schedule.to_x0(guided, z_t, ts, model.config.prediction)
         found[w] = x0.std((1, 2, 3)).mean().item()
     return found
-
-
-class Counted:
-    """A denoiser that counts the pictures it was asked about, for the cost of guidance."""
-
-    def __init__(self, denoise):
-        self.denoise, self.pictures, self.calls = denoise, 0, 0
-
-    def __call__(self, z_t, t, condition=None):
-        self.pictures, self.calls = self.pictures + len(z_t), self.calls + 1
-        return self.denoise(z_t, t, condition)
 
 
 def found(judge: AttributeClassifier, images: Tensor, items: Sequence[Mapping]) -> tuple[int, int]:
