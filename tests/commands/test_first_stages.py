@@ -16,7 +16,7 @@ from ldm_tutorial.training import FirstStageRecipe, load_checkpoint, run_recipe,
 
 RECIPES = all_recipes()
 SMALL = {n: r for n, r in RECIPES.items() if isinstance(r, FirstStageRecipe) and r.data.size == 64}
-KINDS = {"kl": KLAutoencoder, "vq": VQAutoencoder, "ae": PlainAutoencoder}
+KINDS = {"kl": KLAutoencoder, "vae": KLAutoencoder, "vq": VQAutoencoder, "ae": PlainAutoencoder}
 
 
 def tiny(recipe, **changes):
