@@ -34,6 +34,10 @@ def _keys_mixed(q, k, _v):
     return torch.softmax(q @ k.T / q.shape[-1] ** 0.5, dim=-1) @ k
 
 
+def _root_of_width(q, k, v):
+    return torch.softmax(q @ k.T / v.shape[-1] ** 0.5, dim=-1) @ v
+
+
 def _cosine(q, k, v):
     alike = torch.cosine_similarity(q[:, None], k[None], dim=-1)
     return torch.softmax(alike, dim=-1) @ v
@@ -61,6 +65,24 @@ attention_exercise = Exercise(
             "dividing by d",
             _weighed(lambda s, d: torch.softmax(s / d, dim=-1)),
             "The variance of the products is d, their standard deviation √d. Divide by the root.",
+        ),
+        Mistake(
+            "the root of the number of queries",
+            _weighed(lambda s, d: torch.softmax(s / s.shape[0] ** 0.5, dim=-1)),
+            "You divide by √N. A product of q and k sums over their d numbers, however many queries there "
+            "are: d is q.shape[-1].",
+        ),
+        Mistake(
+            "the root of the number of keys",
+            _weighed(lambda s, d: torch.softmax(s / s.shape[1] ** 0.5, dim=-1)),
+            "You divide by √M. A product of q and k sums over their d numbers, however many keys there are: "
+            "d is q.shape[-1].",
+        ),
+        Mistake(
+            "the root of the values' width",
+            _root_of_width,
+            "You divide by √c. The values have no part in the scores; what grows with d is q · k: d is "
+            "q.shape[-1].",
         ),
         Mistake(
             "multiplying by the root of d",
@@ -116,5 +138,5 @@ attention_exercise = Exercise(
         "Divide them by √d (d is q.shape[-1]), and take the softmax over the keys, the last axis.",
         "weights @ v. That is all.",
     ),
-    insight="Three lines, and no loop: each of the N queries has read all M tokens.",
+    insight="And no loop: each of the N queries has read all M tokens.",
 )

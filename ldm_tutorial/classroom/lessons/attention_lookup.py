@@ -10,6 +10,7 @@ from torch import Tensor
 from ldm_tutorial.classroom.style import INK, Picture, picture, styled
 
 NAMES = ("red", "yellow", "green", "cyan", "blue", "magenta")
+CUT = 1.08  # a longer query is cut to this length, with a mark; a key has length 1
 
 
 def colour_keys() -> Tensor:
@@ -44,10 +45,17 @@ def soft_lookup(query: Tensor, title: str) -> Picture:
         for key, value, name in zip(keys.tolist(), values.tolist(), NAMES, strict=True):
             circle.annotate("", key, (0, 0), arrowprops={"arrowstyle": "-|>", "color": value, "linewidth": 3})
             circle.text(1.28 * key[0], 1.28 * key[1], name, ha="center", va="center", fontsize=11)
-        shown = (query / query.norm().clamp(min=1e-6) * min(0.8, 0.2 * query.norm().item())).tolist()
-        circle.annotate("", shown, (0, 0), arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2})
+        shown = query / max(1.0, query.norm().item() / CUT)
+        circle.annotate(
+            "", shown.tolist(), (0, 0), arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2}
+        )
+        if cut := query.norm() > CUT:  # the two strokes that say that an axis or an arrow is broken
+            across = torch.stack([-shown[1], shown[0]]) * 0.09 + shown * 0.03
+            for middle in (0.5 * shown, 0.58 * shown):
+                ends = torch.stack([middle - across, middle + across]).T.tolist()
+                circle.plot(*ends, color=INK, linewidth=1.6, zorder=3)
         circle.set(xlim=(-1.7, 1.7), ylim=(-1.45, 1.45), xticks=[], yticks=[], aspect="equal")
-        circle.set_title("black: the query", fontsize=12.5)
+        circle.set_title("black: the query" + ", cut short" * bool(cut), fontsize=12.5)
         drawn = bars.bar(NAMES, weights.tolist(), color=values.tolist(), edgecolor=INK, linewidth=0.8)
         bars.bar_label(drawn, [f"{weight:.2f}" for weight in weights], padding=2, fontsize=11)
         bars.set(ylim=(0, 1.12), ylabel="weight")

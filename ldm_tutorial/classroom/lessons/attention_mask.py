@@ -3,6 +3,7 @@
 import torch
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
+from ldm_tutorial.conditioning import Condition
 
 
 def masked_weights(scores, mask):
@@ -13,6 +14,15 @@ def masked_weights(scores, mask):
 def _filled(where, value=-torch.inf):
     """Another mask: the scores get `value` where `where(mask)`, broadcast to (B, N, M), is True."""
     return lambda scores, mask: torch.softmax(scores.masked_fill(where(mask), value), dim=-1)
+
+
+def padding_read(reader, tokens):
+    """The Condition of tokens (B, M) as it would be if the encoder and the U-Net read padding like words."""
+    everything = torch.ones_like(reader(tokens).mask)
+    vectors = reader.words(tokens)
+    for block in reader.blocks:
+        vectors = block(vectors, everything)
+    return Condition(reader.norm(vectors), everything)
 
 
 def _times_infinity(scores, mask):
@@ -38,6 +48,16 @@ masked_weights_exercise = Exercise(
     cases=_cases,
     any_float=True,
     mistakes=(
+        Mistake(
+            "these are scores",
+            lambda scores, mask: scores.masked_fill(~mask[:, None, :], -torch.inf),
+            "The mask is right, but weights were asked for: take the softmax over the tokens, the last axis.",
+        ),
+        Mistake(
+            "the mask is not used",
+            lambda scores, _mask: torch.softmax(scores, dim=-1),
+            "The padding gets a share like any word. Give it a score of minus infinity first.",
+        ),
         Mistake(
             "a score of 0",
             _filled(lambda mask: ~mask[:, None, :], 0.0),

@@ -70,6 +70,17 @@ def record(model: LatentDiffusion, wish, words: Sequence[str] | None = None, **o
     return Record(list(words), seen, model.decode(states[-1].z)[0].cpu(), maps)
 
 
+def framed(image: Tensor, row: int, column: int, places: int) -> Tensor:
+    """An image (3, H, W) with a black frame around one of its places x places squares."""
+    side = image.shape[-1] // places
+    top, left = row * side, column * side
+    framed = image.clone()
+    framed[:, top : top + side, left : left + side] = -1
+    inside = slice(top + 1, top + side - 1), slice(left + 1, left + side - 1)
+    framed[:, *inside] = image[:, *inside]
+    return framed
+
+
 def heated(image: Tensor, where: Tensor, most: float | None = None) -> Tensor:
     """An image (3, H, W) in pale grey, orange where a map (h, w) is large; `most` is full orange.
 

@@ -2,27 +2,33 @@
 
 # ruff: noqa: ARG005  a mistake takes the arguments of the solution, used or not
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
 from ldm_tutorial.nn import Attention
 
 
+class Shapes(NamedTuple):
+    """What the exercise asks for; the names are those of its messages."""
+
+    q: tuple[int, ...]
+    k: tuple[int, ...]
+    weights: tuple[int, ...]
+    out: tuple[int, ...]
+    axis: int
+
+
 def shapes(B, C, h, w, M, heads):
     """Of q, of k, of the weights and of what comes out; and which axis of the weights sums to 1."""
     d = C // heads
-    return (B, heads, h * w, d), (B, heads, M, d), (B, heads, h * w, M), (B, C, h, w), 3
+    return Shapes((B, heads, h * w, d), (B, heads, M, d), (B, heads, h * w, M), (B, C, h, w), axis=3)
 
 
 def _but(**changed):
     """Everything right but some of the five: functions of (B, C, h, w, M, heads)."""
-    names = ("q", "k", "weights", "out", "axis")
-
-    def answer(*sizes):
-        right = dict(zip(names, shapes(*sizes), strict=True))
-        return tuple((right | {name: make(*sizes) for name, make in changed.items()}).values())
-
-    return answer
+    return lambda *sizes: shapes(*sizes)._replace(**{name: make(*sizes) for name, make in changed.items()})
 
 
 shapes_exercise = Exercise(
@@ -44,6 +50,33 @@ shapes_exercise = Exercise(
             "softmax over the places",
             _but(axis=lambda *_: 2),
             "Then the places would compete for a word. Each place shares out its own 1 among the tokens.",
+        ),
+        Mistake(
+            "the axis counted from behind",
+            _but(axis=lambda *_: -1),
+            "-1 is the right axis, but count from 0: there are four.",
+        ),
+        Mistake(
+            "queries as wide as all heads",
+            _but(q=lambda B, C, h, w, M, heads: (B, heads, h * w, C)),
+            "The heads share the C channels out among them. A query has C / heads numbers, as a key has.",
+        ),
+        Mistake(
+            "keys as wide as all heads",
+            _but(k=lambda B, C, h, w, M, heads: (B, heads, M, C)),
+            "The heads share the channels out among them. A key has C / heads numbers, as a query has: else "
+            "they have no product.",
+        ),
+        Mistake(
+            "keys counted by places",
+            _but(k=lambda B, C, h, w, M, heads: (B, heads, h * w, C // heads)),
+            "The keys come from the tokens: there are M. From the places come the queries.",
+        ),
+        Mistake(
+            "weights among the places",
+            _but(weights=lambda B, C, h, w, M, heads: (B, heads, h * w, h * w)),
+            "These are the weights of self-attention, where places look at places. Here they look at "
+            "M tokens.",
         ),
         Mistake(
             "every head as wide as all",
@@ -132,7 +165,7 @@ class ShapeTable:
                     "heads": heads,
                     "each head": channels // heads,
                     "looks at": tokens,
-                    "weights": heads * places * tokens,
+                    "attention weights": heads * places * tokens,
                 }
             )
 

@@ -44,7 +44,7 @@ def looks(record: Record, words: Sequence[str], steps: Sequence[int], **of) -> P
         + [heated(record.seen[step - 1], record.where(word, step, **of)) for word in words]
         for step in steps
     }
-    return rows(drawn, ["what it sees", *words], title="Which places look at which word")
+    return rows(drawn, ["its guess", *words], title="Which places look at which word")
 
 
 def viewer(record: Record, start: str) -> ipywidgets.Widget:
@@ -87,7 +87,7 @@ def look_page(record: Record, picked: int, step: int, layer: str | None) -> str:
             f' style="background: rgba(213, 94, 0, {min(1.0, 1.5 * share):.2f})">'
             f'{escape(word)}<img alt="" src="{embedded(heated(seen, where))}"></span>'
         )
-    picture = f'<img alt="what the network sees at this step" src="{embedded(seen)}">'
+    picture = f'<img alt="what the network guesses at this step" src="{embedded(seen)}">'
     return f'{STYLE}<div class="looking">{picture}<div class="words">{" ".join(spans)}</div></div>'
 
 

@@ -76,7 +76,7 @@ zero_gradients_exercise = Exercise(
 
 
 def largest_gradients(unet: UNet, control: ControlNet, z: Tensor, hint: Tensor, steps: int = 2, **inputs):
-    """Train a ControlNet for some steps; for each the largest gradient of its zeros and of its copy.
+    """Train a ControlNet for some steps; for each the largest gradient of zeros, copy and U-Net.
 
     The loss is the mean square of the output: any would do. inputs: t, context, mask of the U-Net.
     """
@@ -87,11 +87,12 @@ def largest_gradients(unet: UNet, control: ControlNet, z: Tensor, hint: Tensor, 
         optimizer.zero_grad()
         residuals = control(z, hint=hint, **inputs)
         unet(z, residuals=residuals, **inputs).square().mean().backward()
-        parts = {"zero convolutions": control.zeros, "copied encoder": control.down}
+        parts = {"zero convolutions": control.zeros, "copied encoder": control.down, "U-Net": unet}
         rows.append({"step": step + 1} | {name: _largest(part) for name, part in parts.items()})
         optimizer.step()
     return rows
 
 
 def _largest(module):
-    return max(p.grad.abs().max().item() for p in module.parameters() if p.grad is not None)
+    found = [p.grad.abs().max().item() for p in module.parameters() if p.grad is not None]
+    return max(found, default=0.0)  # frozen weights have no gradient at all
