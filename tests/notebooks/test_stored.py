@@ -56,7 +56,8 @@ def draws(source):
 
 def test_there_are_lessons():
     names = ["welcome", "autoencoders", "vq_codebook", "perceptual_compression", "ddpm", "unet", "samplers"]
-    expected = {f"{number:02}_{name}" for number, name in enumerate(names)} | {"08_latent_diffusion"}
+    names += ["conditioning", "latent_diffusion", "guidance", "measuring"]
+    expected = {f"{number:02}_{name}" for number, name in enumerate(names)}
     assert expected <= {path.stem for path in LESSONS}
 
 
