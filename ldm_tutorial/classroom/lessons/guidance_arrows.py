@@ -49,7 +49,9 @@ def arrows(
                 axis.plot(*zip(*tips, strict=True), ":", color=COLOURS["black"], linewidth=1.6, zorder=4)
                 for tip, (label, colour) in zip(tips, _colours(named).items(), strict=True):
                     style = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
-                    axis.annotate("", tip, start, arrowprops=style, zorder=3)
+                    axis.annotate(
+                        "", tip, start, arrowprops=style, zorder=3, annotation_clip=False
+                    ).set_in_layout(False)
                     if not i:
                         axis.plot([], [], color=colour, label=label)
                 axis.plot(*start, "o", color=COLOURS["black"], markerfacecolor="white", zorder=5)

@@ -26,6 +26,7 @@ class Watched(NamedTuple):
     share_of_images_that_are_neither_kept_nor_null: float
     share_of_images_dropped: float
     share_of_batches_dropped_as_a_whole: float
+    as_many_dropped_in_every_batch: bool
     same_for_the_same_seed: bool
 
 
@@ -35,7 +36,7 @@ def watched(function):
     words = torch.randint(4, 100, (BATCHES, IMAGES, TOKENS), generator=torch.Generator().manual_seed(0))
 
     def see(rate):
-        images, batches, other, as_they_came = 0, 0, 0, True
+        images, batches, other, as_they_came, counts = 0, 0, 0, True, set()
         generator = torch.Generator().manual_seed(1)
         for tokens in words:
             given = tokens.clone()
@@ -44,16 +45,17 @@ def watched(function):
                 return answer
             as_they_came &= torch.equal(given, tokens)
             if answer.shape != tokens.shape:
-                return Watched(tuple(answer.shape), as_they_came, -1.0, -1.0, -1.0, False)
+                return Watched(tuple(answer.shape), as_they_came, -1.0, -1.0, -1.0, False, False)
             dropped, kept = (answer == null_tokens).all(1), (answer == tokens).all(1)
             images += int(dropped.sum())
+            counts.add(int(dropped.sum()))
             batches += bool(dropped.all())
             other += int((~dropped & ~kept).sum())
         seeds = (torch.Generator().manual_seed(2) for _ in range(2))
         twice = [function(words[:9].flatten(0, 1).clone(), null_tokens, 0.5, seed) for seed in seeds]
         total = BATCHES * IMAGES
         shares = round(other / total, 1), round(images / total, 1), round(batches / BATCHES, 1)
-        return Watched((IMAGES, TOKENS), as_they_came, *shares, torch.equal(*twice))
+        return Watched((IMAGES, TOKENS), as_they_came, *shares, len(counts) == 1, torch.equal(*twice))
 
     see.given = lambda rate: f"{BATCHES:,} batches of {IMAGES} captions at rate {rate}"
     return see
@@ -66,6 +68,17 @@ def _replaced(chosen, tokens, null_tokens):
 def _first(tokens, null_tokens, rate):
     count = int(rate * len(tokens))
     return torch.cat([null_tokens.expand(count, -1), tokens[count:]])
+
+
+def _as_many(tokens, null_tokens, rate, generator):
+    out = tokens.clone()
+    out[torch.randperm(len(tokens), generator=generator)[: round(rate * len(tokens))]] = null_tokens
+    return out
+
+
+def _in_place(tokens, null_tokens, rate, generator):
+    tokens[torch.rand(len(tokens), generator=generator) < rate] = null_tokens
+    return tokens
 
 
 drop_exercise = Exercise(
@@ -112,6 +125,18 @@ drop_exercise = Exercise(
                 torch.rand(len(tokens))[:, None] < rate, tokens, null
             ),
             "The shares are right, but the draw ignores `generator`, so that no seed can repeat a training.",
+        ),
+        Mistake(
+            "the same number in every batch",
+            _as_many,
+            "Every batch loses the same number of captions, and a share of a small batch is rounded away: "
+            "10% of 4 images would be none, ever. Let one random number for each image decide.",
+        ),
+        Mistake(
+            "changed in place",
+            _in_place,
+            "The tokens that came in were overwritten, and with them the captions of the data: the next "
+            "epoch would find them empty. Clone first, or use torch.where.",
         ),
         Mistake(
             "always the first images of the batch",

@@ -64,6 +64,12 @@ guided_exercise = Exercise(
             "At w = 1 the part that both have in common is counted twice. Add w times the difference.",
         ),
         Mistake(
+            "only the arrow",
+            _of_both(lambda empty, told, w: w * (told - empty)),
+            "That is the arrow without the place where it begins. At w = 0 the prediction without the "
+            "condition must come out, not zeros: add it.",
+        ),
+        Mistake(
             "away from the condition",
             _of_both(lambda empty, told, w: empty - w * (told - empty)),
             "The minus leads away from what was asked for.",
@@ -86,7 +92,7 @@ guided_exercise = Exercise(
         "Ask the denoiser twice, with the same z_t and t: once with null, once with condition.",
         "Start at the answer for null and walk w times the way to the answer for condition.",
     ),
-    insight="It takes a denoiser and gives a denoiser, so every sampler can be guided.",
+    insight="Only the prediction changes, not the step that uses it: so every sampler can be guided.",
 )
 
 
