@@ -21,7 +21,8 @@ from ldm_tutorial.recipes import all_recipes
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(FOLDER.glob("*.ipynb"))
-DRAWING = {"grid", "rows", "strip", "maps", "curves", "bars", "scatter", "paths", "explore"}
+DRAWING = {"grid", "rows", "strip", "maps", "curves", "bars", "scatter", "paths", "panels"}
+DRAWING |= {"over_guidance", "of_mechanisms", "explore", "choose"}
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
