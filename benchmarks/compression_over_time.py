@@ -41,8 +41,8 @@ from ldm_tutorial.training.checkpoint import digest, to_json
 from ldm_tutorial.unet import UNetConfig
 
 EXPERIMENT = "compression_over_time"
-HOURS = 6  # on one core, about
-MINUTES = (1.5, 3.0, 5.0, 8.0)
+HOURS = 4  # on one core, about
+MINUTES = (1.5, 3.0, 6.0)
 SEEDS = (0, 1, 2)
 N, REFERENCE, BATCH = 500, 1000, 50
 FACTORS = {"peeps": (1, 2, 4, 8, 16), "celeba64": (1, 4, 8)}

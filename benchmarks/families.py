@@ -1,6 +1,6 @@
 """Four families of generative models on the same images for the same minutes of one core, none with captions.
 
-Every family has 20 minutes from random weights to its last step, everything included: where it has a first
+Every family has 12 minutes from random weights to its last step, everything included: where it has a first
 stage, 40% of them go into that, some into encoding the images, and the rest into what is trained on its
 codes or latents. In the rows `on a given first stage` that stage is the bundled one, whose own minutes stand
 beside it and are not counted: this is what a first stage that was there already is worth. Learning rates
@@ -42,8 +42,8 @@ from ldm_tutorial.training.atomic import atomic_file
 from ldm_tutorial.training.start import open_data
 
 EXPERIMENT = "families"
-HOURS = 6  # on one core, about
-MINUTES, FIRST_STAGE_SHARE = 20.0, 0.4
+HOURS = 4  # on one core, about
+MINUTES, FIRST_STAGE_SHARE = 12.0, 0.4
 N, BATCH, SHOWN = 1000, 50, 6
 SAMPLING = {"sampler": DPMSolverPP2M, "steps": 20, "spacing": "trailing"}
 GIVEN = "on a given first stage"

@@ -17,6 +17,8 @@ from torch import Tensor
 from ldm_tutorial.metrics.features import check_features
 
 EPSILON = torch.finfo(torch.float64).eps
+WELL_CONDITIONED = 1e-5  # smallest over largest pivot, below which rounding might be taken for rank
+BLOCK = 256  # columns of a triangular root that are multiplied at a time
 TOLERANCE = 1e-6  # relative error of a distance, above which the slower and more exact way is taken
 
 
@@ -47,11 +49,12 @@ class Gaussian:
         if mean.ndim != 1 or cov.shape != (len(mean), len(mean)):
             shapes = f"{tuple(mean.shape)} and {tuple(cov.shape)}"
             raise ValueError(f"mean and covariance have shapes {shapes}; (d,) and (d, d) are accepted")
-        if not (mean.isfinite().all() and cov.isfinite().all()):
+        skew = cov - cov.T
+        if not (mean.sum().isfinite() and cov.sum().isfinite()):
             raise ValueError("mean or covariance holds NaN or infinity; look for images with NaN features")
-        if not torch.allclose(cov, cov.T, rtol=1e-5, atol=1e-8 * float(cov.diagonal().abs().max())):
+        if torch.linalg.matrix_norm(skew) > 1e-5 * torch.linalg.matrix_norm(cov):
             raise ValueError("the covariance is not symmetric")
-        return cls(mean, (cov + cov.T) / 2)
+        return cls(mean, torch.sub(cov, skew, alpha=0.5))
 
     @classmethod
     def fitted(cls, features: Tensor) -> "Gaussian":
@@ -68,13 +71,34 @@ class Gaussian:
 
     @cached_property
     def root(self) -> Tensor:
-        """A (d, r) with A @ A.T the covariance, r its rank."""
+        """A (d, r) with A @ A.T the covariance, r its rank; 0 above the diagonal unless it is `thin`.
+
+        Cholesky's where the rank is full, in a tenth of the time that eigenvectors take.
+        """
         if self.thin is not None:
             return self.thin
+        root, failed = torch.linalg.cholesky_ex(self.cov)
+        pivots = root.diagonal()
+        if not failed and pivots.min() > WELL_CONDITIONED * pivots.max():
+            return root
         values, vectors = torch.linalg.eigh(self.cov)
         check_positive(values)
         kept = values > values[-1] * len(values) * EPSILON
-        return vectors[:, kept] * values[kept].sqrt()
+        return torch.linalg.qr((vectors[:, kept] * values[kept].sqrt()).T, mode="r").R.T
+
+    def seen_from_root(self, cov: Tensor) -> Tensor:
+        """A^T cov A (r, r) on and below the diagonal; in blocks, as half of a product is 0 or not needed."""
+        if self.thin is not None:
+            return self.thin.T @ cov @ self.thin
+        root, r = self.root, self.root.shape[1]
+        left, seen = cov.new_empty(r, len(cov)), cov.new_zeros(r, r)
+        for start in range(0, r, BLOCK):
+            part = slice(start, start + BLOCK)
+            left[part] = root[start:, part].T @ cov[start:]
+        for start in range(0, r, BLOCK):
+            part = slice(start, start + BLOCK)
+            seen[start:, part] = left[start:, start:] @ root[start:, part]
+        return seen
 
     def distance(self, other: "Gaussian") -> float:
         """Frechet distance to another Gaussian, never below 0; ValueError where d differs."""
@@ -84,7 +108,7 @@ class Gaussian:
         apart = (self.mean - other.mean).square().sum() + self.trace + other.trace
         if self.thin is None or other.thin is None:
             thin, full = (other, self) if other.thin is not None else (self, other)
-            values = torch.linalg.eigvalsh(thin.root.T @ full.cov @ thin.root)
+            values = torch.linalg.eigvalsh(thin.seen_from_root(full.cov))  # reads no more than one half
             check_positive(values)
             distance = apart - 2 * values.clamp(min=0).sqrt().sum()
             if rounding(values) <= TOLERANCE * distance:

@@ -54,6 +54,7 @@ CONTROLNET = portraits(
     "captions by a ControlNet on the frozen peeps-unconditional",
     Part("caption", "controlnet", drop=0.0),
     training=HALF,  # the other half of its budget went into the model that it steers
+    hint_widths=(32,),  # a caption has no places, so that its hint need not be larger than the latent
     start_from="outputs/peeps-unconditional",
 )
 

@@ -66,6 +66,13 @@ def test_against_the_matrix_root_and_torch_fidelity():
     assert ours == pytest.approx(fid_statistics_to_metric(*pair, False)[KEY_METRIC_FID], rel=1e-5)
 
 
+def test_more_dimensions_than_a_block_of_the_root_has():
+    (m1, c1), (m2, c2) = gaussian(300, 1), gaussian(300, 2, spread=3.0)
+    roots = np.sqrt(np.linalg.eigvals(c1.numpy() @ c2.numpy()).astype(complex)).real.sum()
+    expected = float((m1 - m2).square().sum() + c1.trace() + c2.trace()) - 2 * roots
+    assert frechet_distance(m1, c1, m2, c2) == pytest.approx(expected, rel=1e-10)
+
+
 @pytest.mark.parametrize(("n", "m"), [(20, 20), (20, 35), (100, 20), (20, 500), (65, 64), (200, 300)])
 @pytest.mark.parametrize("decay", [0.0, 2.0])
 def test_rank_deficient_covariances_are_exact(n, m, decay):
