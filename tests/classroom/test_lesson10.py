@@ -16,7 +16,7 @@ from ldm_tutorial.classroom.lessons.measure_images import (
     thumbnails,
 )
 from ldm_tutorial.classroom.lessons.measure_kernel import kernel_distance
-from ldm_tutorial.classroom.lessons.measure_pictures import balls, dots, panels
+from ldm_tutorial.classroom.lessons.measure_pictures import balls, dots, over_inverse, panels
 from ldm_tutorial.classroom.lessons.measure_plane import (
     FIXED,
     START,
@@ -185,4 +185,6 @@ def test_pictures_say_what_they_show():
     assert dots(measured, "two each", {"FD": (0, 5)}, {"FD": {"real": 0.0}}).png
     line = {"blur": (range(3), [0.1, 0.2, 0.3])}
     assert panels({"FD": line, "recall": line}, "strength", "two").png
+    distances = {"real": {25: 20.0, 400: 1.6, 1000: 0.6}}
+    assert over_inverse(distances, {"real": (0.0, 640.0)}, "FD", "a line").png
     assert math.isclose(score(torch.eye(4)), 4)

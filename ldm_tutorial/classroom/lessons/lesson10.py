@@ -56,6 +56,11 @@ frechet_exercise = Exercise(
             "formula above says: no root.",
         ),
         Mistake(
+            "the sum of the widths",
+            _of_each(lambda m, s1, s2: m + (s1 + s2).square()),
+            "σ1² + σ2² - 2 σ1 σ2 is (σ1 - σ2)², with a minus. Equal Gaussians are at distance 0.",
+        ),
+        Mistake(
             "the mean over the axes",
             _of_each(lambda m, s1, s2: m + (s1 - s2).square(), torch.mean),
             "A squared length is the sum over all axes, so add them up. (That is one reason why distances "

@@ -49,6 +49,17 @@ def _sizes_mixed_up(x, y):
     return (within - 2 * kernel(x, y).mean()).item()
 
 
+def _one_size(across):
+    """The number of rows of x is taken for that of y, too: within y, and `across` says for which pairs."""
+
+    def answer(x, y):
+        xx, yy, xy, n = kernel(x, x), kernel(y, y), kernel(x, y), len(x)
+        within = (xx.sum() - xx.trace() + yy.sum() - yy.trace()) / (n * (n - 1))
+        return (within - 2 * across(xy)).item()
+
+    return answer
+
+
 def _cases():
     generator = torch.Generator().manual_seed(4)
     # In float64: for equal distributions nearly everything cancels.
@@ -111,6 +122,39 @@ kernel_exercise = Exercise(
             _sizes_mixed_up,
             "Within x there are N (N - 1) pairs, N being the number of rows of x. Within y there are "
             "M (M - 1).",
+        ),
+        *(
+            Mistake(
+                "one number of points for both sets",
+                _one_size(across),
+                "x has N points and y has M. Within y there are M (M - 1) pairs, and N M across.",
+            )
+            for across in (torch.mean, lambda xy: xy.sum() / len(xy) ** 2)
+        ),
+        Mistake(
+            "half of the table",
+            _variant(divided=lambda n: 2 * n * (n - 1)),
+            "One triangle of the table has each pair once: N (N - 1) / 2 entries, not N (N - 1). Take both "
+            "triangles, or divide by what is in one.",
+        ),
+        Mistake(
+            "the sign turned round",
+            _variant(of=lambda v: -v),
+            "Likeness within is added, likeness across is subtracted: sets that are far apart are less "
+            "alike across than within, and their distance is above 0.",
+        ),
+        *(
+            Mistake(
+                "taking the root at the end",
+                answer,
+                "The formula has no root. This distance is a squared one, like the Fréchet distance, and an "
+                "estimate of it may be below 0, where there is no root.",
+            )
+            for answer in (
+                _variant(of=torch.sqrt),
+                _variant(of=lambda v: v.clamp(min=0).sqrt()),
+                lambda x, y: kernel_distance(x, y) ** 0.5,  # complex where Python takes the root
+            )
         ),
         Mistake(
             "dividing by N instead of d",

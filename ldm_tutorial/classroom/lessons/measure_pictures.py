@@ -115,3 +115,33 @@ def panels(
         figure.legend(*handles, loc="outside lower left", ncols=len(handles[1]), fontsize=12)
         figure.suptitle(title, x=0, ha="left", fontsize=15)
     return picture(figure, title)
+
+
+def over_inverse(
+    measured: Mapping[str, Mapping[int, float]],
+    lines: Mapping[str, tuple[float, float]],
+    ylabel: str,
+    title: str,
+    near: int = 400,
+) -> Picture:
+    """Distances by name and N over 1/N, all of them and those from `near` on, with a line of each name.
+
+    lines: by name the height at 1/N = 0, a ring in the picture, and the slope.
+    """
+    with styled():
+        figure = Figure((9.6, 4.2), layout="constrained")
+        axes = figure.subplots(1, 2)
+        for axis, least in zip(axes, (min(min(row) for row in measured.values()), near), strict=True):
+            for (name, row), (colour, _, marker) in zip(measured.items(), STYLES, strict=False):
+                kept = {1 / n: value for n, value in row.items() if n >= least}
+                axis.plot(kept.keys(), kept.values(), marker, color=colour, label=name)
+                limit, slope = lines[name]
+                ends = [0, 1.04 / least]
+                axis.plot(ends, [limit + slope * x for x in ends], "-", color=colour, linewidth=1.3)
+                axis.plot([0], [limit], "o", color=colour, fillstyle="none", markersize=9, clip_on=False)
+            axis.set(xlabel="1 / N", ylabel=ylabel)
+            axis.locator_params(axis="x", nbins=5)
+            axis.set_title(f"N = {least} and more", loc="left", fontsize=13)
+        axes[0].legend(title="points measured, lines fitted")
+        figure.suptitle(title, x=0, ha="left", fontsize=15)
+    return picture(figure, title)

@@ -143,6 +143,11 @@ precision_exercise = Exercise(
             "That is the share of the samples that lie in no ball.",
         ),
         Mistake(
+            "per cent",
+            lambda samples, reference, k: 100 * precision(samples, reference, k),
+            "Asked for is a share, from 0 to 1.",
+        ),
+        Mistake(
             "how many instead of which share",
             _of(lambda inside, k: inside.any(1).float().sum()),
             "That is the number of samples inside. Asked for is their share, from 0 to 1.",

@@ -1,6 +1,7 @@
 """An exercise of lesson 10: the Inception score from probabilities."""
 
 import math
+from functools import partial
 
 import torch
 
@@ -12,6 +13,22 @@ def score(p):
     marginal = p.mean(0)
     divergence = torch.xlogy(p, p / marginal.clamp(min=1e-30)).sum(1)  # 0 log 0 is 0
     return divergence.mean().exp().item()
+
+
+def _naive(p, log=torch.log):
+    """The mean divergence with NaN where p is 0."""
+    return (p * log(p / p.mean(0))).sum(1).mean()
+
+
+def _wrong_way(p, tiny):
+    """exp of the mean divergence of p(y) from each p(y|x), in which 0 was made `tiny`."""
+    marginal = p.mean(0)
+    return (marginal * (marginal / p.clamp(min=tiny)).log()).sum(1).mean().exp().item()
+
+
+def _wrong_way_without_zeros(p):
+    terms = p.mean(0) * (p.mean(0) / p).log()
+    return terms.masked_fill(p == 0, 0).sum(1).mean().exp().item()
 
 
 def _entropy(p):
@@ -37,7 +54,7 @@ score_exercise = Exercise(
         ),
         Mistake(
             "0 times the logarithm of 0",
-            lambda p: (p * (p / p.mean(0)).log()).sum(1).mean().exp().item(),
+            lambda p: _naive(p).exp().item(),
             "The formula is right, but where a probability is 0, its logarithm is minus infinity, and 0 "
             "times that is NaN. What is 0 adds nothing: torch.xlogy(p, p) is p log p with 0 at 0.",
         ),
@@ -53,15 +70,29 @@ score_exercise = Exercise(
             "That is exp of the mean entropy of p(y|x), which grows as pictures become less clear. The "
             "score compares each p(y|x) with the mean p(y).",
         ),
-        Mistake(
-            "the divergence the wrong way round",
-            lambda p: (p.mean(0) * (p.mean(0) / p).log()).sum(1).mean().exp().item(),
-            "KL(p(y|x) || p(y)) has p(y|x) in front of the logarithm and on top of the fraction.",
+        *(
+            Mistake(
+                "the divergence the wrong way round",
+                answer,
+                "KL(p(y|x) || p(y)) has p(y|x) in front of the logarithm and on top of the fraction.",
+            )
+            for answer in (
+                *(partial(_wrong_way, tiny=tiny) for tiny in (0, 1e-30, 1e-16, 1e-12, 1e-10, 1e-8)),
+                _wrong_way_without_zeros,
+            )
         ),
         Mistake(
-            "the mean over the classes",
+            "p(y) the same for every class",
             lambda p: (math.log(p.shape[1]) - _entropy(p).mean()).exp().item(),
-            "p(y) is the mean over the pictures, the first axis: how often each class comes.",
+            "p(y) says how often each class comes, and classes may differ in that. It is the mean over the "
+            "pictures, the first axis: p.mean(0). (The mean over the classes, p.mean(1), is the same for "
+            "every picture, 1 over the number of classes.)",
+        ),
+        Mistake(
+            "a softmax of probabilities",
+            lambda p: score(p.softmax(1)),
+            "p holds probabilities already: its rows add up to 1. A softmax belongs to logits, and a second "
+            "one makes all classes nearly equal.",
         ),
         Mistake(
             "the mean of the exps",
@@ -93,6 +124,23 @@ score_exercise = Exercise(
             "logarithms to the base 2",
             lambda p: math.exp(math.log(score(p)) / math.log(2)),
             "exp undoes the natural logarithm. With log2, take 2 to the power of the mean.",
+        ),
+        Mistake(
+            "logarithms to the base 2, and 0 times the logarithm of 0",
+            lambda p: _naive(p, torch.log2).exp().item(),
+            "exp undoes the natural logarithm, .log(). And what is 0 adds nothing, where your sum gets NaN: "
+            "torch.xlogy(p, p) is p log p with 0 at 0.",
+        ),
+        Mistake(
+            "2 to the power of the mean",
+            lambda p: 2 ** math.log(score(p)),
+            "The logarithm is the natural one, and exp undoes it. A power of 2 belongs to log2.",
+        ),
+        Mistake(
+            "without the exp, and 0 times the logarithm of 0",
+            lambda p: _naive(p).item(),
+            "That is the mean divergence itself; its exp is the score. And what is 0 adds nothing, where "
+            "your sum gets NaN: torch.xlogy(p, p) is p log p with 0 at 0.",
         ),
     ),
     hints=(
