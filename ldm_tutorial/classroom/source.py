@@ -35,12 +35,15 @@ class Source:
         return f'{head}<pre style="{frame};line-height:1.35">{body.rstrip()}</pre>'
 
 
-def show_source(thing) -> Source:
+def show_source(thing, inside: str | None = None) -> Source:
     """The source of a function, method, class, instance (its class) or module of the package.
 
-    Raises ValueError where `thing` has no Python source in the repository.
+    inside: the name of a function that is defined in the body of `thing`, a function, to show that one alone.
+    Raises ValueError where there is no such function, or `thing` has no Python source in the repository.
     """
     target = _target(thing)
+    if inside is not None:
+        target = _defined_in(target, inside)
     try:
         lines, first = inspect.getsourcelines(target)
         path = Path(inspect.getsourcefile(target)).resolve()
@@ -65,3 +68,11 @@ def _target(thing):
     if inspect.ismodule(thing) or inspect.isclass(thing) or inspect.isroutine(thing):
         return thing
     return type(thing)
+
+
+def _defined_in(function, name):
+    parts = getattr(getattr(function, "__code__", None), "co_consts", ())
+    for part in parts:
+        if inspect.iscode(part) and part.co_name == name:
+            return part
+    raise ValueError(f"{getattr(function, '__name__', function)!r} defines no function {name!r} inside it")

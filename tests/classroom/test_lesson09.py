@@ -9,7 +9,7 @@ import torch
 from tiny import LDM
 
 from ldm_tutorial.classroom.exercises import judge
-from ldm_tutorial.classroom.lessons import lesson09
+from ldm_tutorial.classroom.lessons import guidance_rescale, lesson09
 from ldm_tutorial.classroom.lessons.guidance_arrows import answers, arrows
 from ldm_tutorial.classroom.lessons.guidance_drop import drop, drop_exercise
 from ldm_tutorial.classroom.lessons.guidance_peeps import Portraits, found, spreads
@@ -69,6 +69,26 @@ def test_dropping_in_place_and_by_leaving_images_out_is_told():
     assert "shape" in shorter.text
 
 
+def test_the_axis_that_a_mask_lacks_is_named_and_other_errors_are_told():
+    def product(tokens, null_tokens, rate, generator):
+        kept = (torch.rand(len(tokens), generator=generator) >= rate).long()
+        return kept * tokens + (1 - kept) * null_tokens
+
+    assert judge(drop_exercise, product).mistake == "a missing axis"
+    other = judge(drop_exercise, lambda tokens, null, rate, generator: tokens @ null)  # noqa: ARG005
+    assert other.mistake != "a missing axis"
+    broken = judge(drop_exercise, lambda tokens, null, rate, generator: tokens.view(3, 3))  # noqa: ARG005
+    assert "stopped with RuntimeError" in broken.text
+
+
+def test_another_rescaling_of_the_same_numbers_is_right():
+    def by_hand(guided, conditional, share):
+        wide, narrow = (x.flatten(1).std(1)[:, None, None, None] for x in (guided, conditional))
+        return guided * (1 + share * (narrow / wide - 1))
+
+    assert judge(lesson09.rescale_exercise, by_hand).status == "right"
+
+
 def test_guidance_and_rescaling_are_the_packages():
     z, told, null = torch.randn(3, 2, 4, 8, 8, generator=seeded())
     t, denoise = torch.tensor([3, 90]), lambda z, t, c: torch.tanh(z + c) + t[:, None, None, None] / 1000
@@ -79,7 +99,7 @@ def test_guidance_and_rescaling_are_the_packages():
     )
     conditional = denoise(z, t, told)
     expected = guide(denoise, null, 4.0, rescale=0.7)(z, t, told)
-    torch.testing.assert_close(lesson09.rescaled(plain, conditional, 0.7), expected)
+    torch.testing.assert_close(guidance_rescale.rescaled(plain, conditional, 0.7), expected)
     torch.testing.assert_close(rescaled(plain, std_of_each(conditional), 0.7), expected)
 
 

@@ -31,6 +31,18 @@ def test_an_instance_shows_its_class_and_a_property_its_getter():
     assert "def T(self)" in show_source(NoiseSchedule.T).code
 
 
+def test_a_function_inside_of_another_is_shown_alone():
+    shown = show_source(guide, "combine")
+    assert shown.code.startswith("def combine(") and shown.code.count("def ") == 1
+    assert shown.code.rstrip().endswith("return out")
+    whole, part = (s.place.split(", lines ")[1].split("-") for s in (show_source(guide), shown))
+    assert int(whole[0]) < int(part[0]) < int(part[1]) < int(whole[1])
+    with pytest.raises(ValueError, match="'guide' defines no function 'split' inside it"):
+        show_source(guide, "split")
+    with pytest.raises(ValueError, match="defines no function"):
+        show_source(NoiseSchedule, "combine")
+
+
 def test_html_is_coloured_without_a_style_sheet():
     html = show_source(guide)._repr_html_()
     assert "<style" not in html and 'style="color' in html

@@ -21,13 +21,14 @@ def drop(tokens, null_tokens, rate, generator):
 class Watched(NamedTuple):
     """What was seen of a function that drops conditions; shares are rounded to what chance leaves certain."""
 
-    shape: tuple[int, ...]
-    tokens_as_they_came: bool
-    share_of_images_that_are_neither_kept_nor_null: float
-    share_of_images_dropped: float
-    share_of_batches_dropped_as_a_whole: float
-    as_many_dropped_in_every_batch: bool
-    same_for_the_same_seed: bool
+    shape: tuple[int, ...] = ()  # of the answer; none where shapes did not fit together and it stopped
+    tokens_as_they_came: bool = True
+    share_of_images_that_are_neither_kept_nor_null: float = -1.0
+    share_of_images_dropped: float = -1.0
+    share_of_batches_dropped_as_a_whole: float = -1.0
+    as_many_dropped_in_every_batch: bool = False
+    the_same_images_dropped_in_every_batch: bool = False
+    same_for_the_same_seed: bool = False
 
 
 def watched(function):
@@ -36,26 +37,32 @@ def watched(function):
     words = torch.randint(4, 100, (BATCHES, IMAGES, TOKENS), generator=torch.Generator().manual_seed(0))
 
     def see(rate):
-        images, batches, other, as_they_came, counts = 0, 0, 0, True, set()
+        images, batches, other, as_they_came, choices = 0, 0, 0, True, set()
         generator = torch.Generator().manual_seed(1)
         for tokens in words:
             given = tokens.clone()
-            answer = function(given, null_tokens, rate, generator)
+            try:
+                answer = function(given, null_tokens, rate, generator)
+            except RuntimeError as error:
+                if not {f"({IMAGES})", f"({TOKENS})"} <= set(str(error).split()):
+                    raise
+                return Watched()
             if not isinstance(answer, Tensor):
                 return answer
             as_they_came &= torch.equal(given, tokens)
             if answer.shape != tokens.shape:
-                return Watched(tuple(answer.shape), as_they_came, -1.0, -1.0, -1.0, False, False)
+                return Watched(tuple(answer.shape), as_they_came)
             dropped, kept = (answer == null_tokens).all(1), (answer == tokens).all(1)
             images += int(dropped.sum())
-            counts.add(int(dropped.sum()))
+            choices.add(tuple(dropped.tolist()))
             batches += bool(dropped.all())
             other += int((~dropped & ~kept).sum())
         seeds = (torch.Generator().manual_seed(2) for _ in range(2))
         twice = [function(words[:9].flatten(0, 1).clone(), null_tokens, 0.5, seed) for seed in seeds]
         total = BATCHES * IMAGES
         shares = round(other / total, 1), round(images / total, 1), round(batches / BATCHES, 1)
-        return Watched((IMAGES, TOKENS), as_they_came, *shares, len(counts) == 1, torch.equal(*twice))
+        fixed = len(set(map(sum, choices))) == 1, len(choices) == 1
+        return Watched((IMAGES, TOKENS), as_they_came, *shares, *fixed, torch.equal(*twice))
 
     see.given = lambda rate: f"{BATCHES:,} batches of {IMAGES} captions at rate {rate}"
     return see
@@ -65,15 +72,16 @@ def _replaced(chosen, tokens, null_tokens):
     return torch.where(chosen, null_tokens, tokens)
 
 
-def _first(tokens, null_tokens, rate):
-    count = int(rate * len(tokens))
-    return torch.cat([null_tokens.expand(count, -1), tokens[count:]])
+def _as_many(whole, by_chance):
+    """Drops the same number of images of every batch, made whole by int or round: any, or the first ones."""
 
+    def answer(tokens, null_tokens, rate, generator):
+        n, out = len(tokens), tokens.clone()
+        order = torch.randperm(n, generator=generator) if by_chance else torch.arange(n)
+        out[order[: whole(rate * n)]] = null_tokens
+        return out
 
-def _as_many(tokens, null_tokens, rate, generator):
-    out = tokens.clone()
-    out[torch.randperm(len(tokens), generator=generator)[: round(rate * len(tokens))]] = null_tokens
-    return out
+    return answer
 
 
 def _in_place(tokens, null_tokens, rate, generator):
@@ -126,11 +134,14 @@ drop_exercise = Exercise(
             ),
             "The shares are right, but the draw ignores `generator`, so that no seed can repeat a training.",
         ),
-        Mistake(
-            "the same number in every batch",
-            _as_many,
-            "Every batch loses the same number of captions, and a share of a small batch is rounded away: "
-            "10% of 4 images would be none, ever. Let one random number for each image decide.",
+        *(
+            Mistake(
+                "the same number in every batch",
+                _as_many(whole, by_chance=True),
+                "Every batch loses the same number of captions, and a share of a small batch is rounded "
+                "away: 10% of 4 images would be none, ever. Let one random number for each image decide.",
+            )
+            for whole in (int, round)
         ),
         Mistake(
             "changed in place",
@@ -138,11 +149,23 @@ drop_exercise = Exercise(
             "The tokens that came in were overwritten, and with them the captions of the data: the next "
             "epoch would find them empty. Clone first, or use torch.where.",
         ),
+        *(
+            Mistake(
+                "always the first images of the batch",
+                _as_many(whole, by_chance=False),
+                "Which images lose their caption must be left to chance. And a share of a small batch is "
+                "rounded away: 10% of 4 images would be none.",
+            )
+            for whole in (int, round)
+        ),
         Mistake(
-            "always the first images of the batch",
-            lambda tokens, null, rate, generator: _first(tokens, null, rate),
-            "Which images lose their caption must be left to chance. And a share of a small batch is rounded "
-            "away: 10% of 8 images would be none.",
+            "a missing axis",
+            lambda tokens, null, rate, generator: _replaced(
+                torch.rand(len(tokens), generator=generator) < rate, tokens, null
+            ),
+            "PyTorch could not bring (B,) and (B, M) together: it lines up last axes, and so puts one number "
+            "for each image beside the tokens of an image. Give the numbers a second axis, [:, None]: (B, 1) "
+            "fits all tokens of each image.",
         ),
     ),
     hints=(

@@ -80,8 +80,9 @@ def ring() -> Classes:
 def judged(world: Classes, points: Tensor, condition: int, real: Tensor) -> dict[str, float]:
     """What became of points (N, 2) that should be of a class, of which `real` (M, 2) are true samples.
 
-    Of the right class: shares for which that class is the likeliest. On the data: shares as likely, among
-    all data, as 99% of the data are. Recall: share of the real points that lie among these (lesson 10).
+    Of the right class: share for which that class is the likeliest. On the data: share where the density of
+    all data is at least what 99% of the data reach. Recall: share of the real points that lie among these
+    (lesson 10).
     """
     every = world.all.draw(4000, torch.Generator().manual_seed(0))
     edge = world.log_density(every).quantile(0.01)

@@ -1,4 +1,4 @@
-"""Exercises of lesson 09, Classifier-free guidance. That on dropping conditions has a file of its own."""
+"""Exercises of lesson 09, Classifier-free guidance. Dropping and rescaling have files of their own."""
 
 # ruff: noqa: ARG005  a mistake takes the arguments of the solution, used or not
 
@@ -6,6 +6,7 @@ import torch
 
 from ldm_tutorial.classroom.exercises import Exercise, Mistake
 from ldm_tutorial.classroom.lessons.guidance_drop import drop_exercise
+from ldm_tutorial.classroom.lessons.guidance_rescale import rescale_exercise
 
 
 def guided(denoise, z_t, t, condition, null, w):
@@ -62,6 +63,17 @@ guided_exercise = Exercise(
             "adding without subtracting",
             _of_both(lambda empty, told, w: empty + w * told),
             "At w = 1 the part that both have in common is counted twice. Add w times the difference.",
+        ),
+        Mistake(
+            "w is ignored",
+            _of_both(lambda empty, told, w: told),
+            "That is plain eps(c), right at w = 1 only. Walk w times the way from the answer for null to it.",
+        ),
+        Mistake(
+            "mixing the questions",
+            lambda denoise, z_t, t, condition, null, w: denoise(z_t, t, null + w * (condition - null)),
+            "You mixed the conditions and asked once. The network was never shown such a condition. Ask "
+            "twice, and mix the two answers.",
         ),
         Mistake(
             "only the arrow",
@@ -129,6 +141,12 @@ other_exercise = Exercise(
             "w = 1 + s, so s is smaller than w by one, not larger.",
         ),
         Mistake(
+            "the sign of s",
+            _with_s(lambda w: 1 - w),
+            "w = 1 + s, so s = w - 1. With 1 - w, w = 2 would ignore the condition and w = 3 lead away from "
+            "it.",
+        ),
+        Mistake(
             "eps(null) added",
             _with_s(lambda w: w - 1, lambda empty, told, s: (1 + s) * told + s * empty),
             "The weights of the two predictions must add up to 1: 1 + s and -s.",
@@ -149,90 +167,10 @@ other_exercise = Exercise(
         "Compare what stands before eps(c): w in our formula, 1 + s in the other one.",
         "So s = w - 1. Put it in.",
     ),
-    insight='When somebody says "guidance 3", ask: what is no guidance called, 1 or 0?',
+    insight="(Both forms give the same numbers, so this check cannot see which one you wrote. If it was "
+    'ours, write the other too, with s = w - 1.) When somebody says "guidance 3", ask: what is no guidance '
+    "called, 1 or 0?",
 )
 
-
-def rescaled(guided, conditional, share):
-    """The guided prediction, its spread drawn back by a share to that of the conditional one."""
-    spread = conditional.std(dim=(1, 2, 3), keepdim=True) / guided.std(dim=(1, 2, 3), keepdim=True)
-    return (1 - share) * guided + share * guided * spread
-
-
-def _spread_by(dim, power=1.0, upside_down=False, mixed=None):
-    """A wrong rescaling: the std over other axes, another power of it, or another mixture."""
-
-    def answer(guided, conditional, share):
-        ratio = (conditional.std(dim=dim, keepdim=True) / guided.std(dim=dim, keepdim=True)) ** power
-        full = guided / ratio if upside_down else guided * ratio
-        return mixed(guided, full, share) if mixed else (1 - share) * guided + share * full
-
-    return answer
-
-
-def _rescale_cases():
-    generator = torch.Generator().manual_seed(2)
-    empty, told = torch.randn(2, 3, 4, 8, 8, generator=generator)
-    told = (
-        told * torch.tensor([0.6, 1.0, 1.7]).view(3, 1, 1, 1)
-        + torch.tensor([0.5, -1.0, 0.0, 2.0])[:, None, None]
-    )
-    return [(empty + w * (told - empty), told, share) for w, share in ((5.0, 0.7), (3.0, 1.0), (8.0, 0.0))]
-
-
-EACH = (1, 2, 3)
-rescale_exercise = Exercise(
-    name="rescale",
-    solution=rescaled,
-    cases=_rescale_cases,
-    mistakes=(
-        Mistake(
-            "one spread for the whole batch",
-            _spread_by((0, 1, 2, 3)),
-            "Every image has a spread of its own, and one image may not depend on its batch mates. Leave the "
-            "first axis out: dim=(1, 2, 3).",
-        ),
-        Mistake(
-            "a spread for every channel",
-            _spread_by((2, 3)),
-            "That gives each channel its old spread back, and with it the balance between channels, which is "
-            "part of what guidance changed. One number an image: dim=(1, 2, 3).",
-        ),
-        Mistake(
-            "the fraction upside down",
-            _spread_by(EACH, upside_down=True),
-            "This widens further. The guided prediction is too wide, so the factor must be below 1: the "
-            "conditional standard deviation stands on top.",
-        ),
-        Mistake(
-            "variances instead of standard deviations",
-            _spread_by(EACH, power=2.0),
-            "A factor f changes the standard deviation by f and the variance by its square. Take std, not "
-            "var.",
-        ),
-        Mistake(
-            "the share the wrong way round",
-            _spread_by(EACH, mixed=lambda guided, full, share: share * guided + (1 - share) * full),
-            "share = 0 must leave the guided prediction alone, share = 1 take all of the widening back.",
-        ),
-        Mistake(
-            "all of it, whatever the share",
-            _spread_by(EACH, mixed=lambda guided, full, share: full),
-            "That is share = 1. The result lies between the guided prediction and its rescaled form.",
-        ),
-        Mistake(
-            "mixing with the conditional prediction",
-            lambda guided, conditional, share: (1 - share) * guided + share * conditional,
-            "This walks back along the arrow: it is only a smaller w. Rescaling keeps where the prediction "
-            "points and changes its size.",
-        ),
-    ),
-    hints=(
-        "Two numbers for each image, over channels and places: x.std(dim=(1, 2, 3), keepdim=True).",
-        "The fully rescaled prediction is guided * std(conditional) / std(guided).",
-        "Then mix: (1 - share) * guided + share * the fully rescaled one.",
-    ),
-    insight="The direction stays, the size comes back: what was a wrong direction is not mended by it.",
-)
 
 EXERCISES = (drop_exercise, guided_exercise, other_exercise, rescale_exercise)
