@@ -24,7 +24,7 @@ SIZE = 64
 BATCH = 50
 CLASSIFIER = "peeps-attributes"
 SAMPLING = {"sampler": DPMSolverPP2M, "steps": 15, "spacing": "trailing", "eta": 0.0, "seed": 0}
-SHARES = {"accuracy", "accuracy_holdout", "valid", "holdout"}
+SHARES = {"accuracy", "accuracy_holdout", "valid", "holdout", "edges met", "edges right"}
 
 
 def drawn(model: LatentDiffusion, split: str, n: int, distances: bool = True, **sampling) -> dict:

@@ -22,12 +22,12 @@ from ldm_tutorial.training.start import hold, open_data
 MINUTES, N, REFERENCE = 4.0, 500, 1000
 CHANGES = {
     "as it is": {},
-    "learning rate 2.5e-4": {"learning_rate": 2.5e-4},
+    "half as wide": {"widths": (128, 64, 32, 16)},
     "learning rate 1e-3": {"learning_rate": 1e-3},
-    "R1 0.1": {"r1_weight": 0.1},
-    "R1 10": {"r1_weight": 10.0},
+    "batches of 8": {"batch_size": 8},
     "images only shifted": {"colour": 0.0, "cutout": 0.0},
     "images as they are": {"colour": 0.0, "cutout": 0.0, "shift": 0.0},
+    "R1 0.1": {"r1_weight": 0.1},
 }
 
 

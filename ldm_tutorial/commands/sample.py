@@ -18,6 +18,7 @@ from ldm_tutorial.commands.common import (
     parse,
     progress,
 )
+from ldm_tutorial.commands.follow import followed
 from ldm_tutorial.commands.pictures import draw, save
 from ldm_tutorial.conditioning import AttributeConditioner, ComposedConditioner
 from ldm_tutorial.first_stage import CodePrior
@@ -36,6 +37,8 @@ class Sample:
     """captions, in quotes, for a model that reads captions: one row of pictures each"""
     attributes: Annotated[tuple[str, ...], arg(metavar="NAME[=no] ...", help_behavior_hint="")] = ()
     """for a model of attributes: Smiling Eyeglasses=no; what is not named is left to the model"""
+    follow: Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")] = None
+    """for a model that follows a picture: an image, of which it sees the edges, or a map of class numbers"""
     n: Annotated[int | None, arg(metavar="INT", help_behavior_hint="(default: 4, or 16)")] = None
     """pictures of every prompt, or in all where there is none"""
     negative_prompt: Annotated[str | None, arg(metavar="TEXT", help_behavior_hint="")] = None
@@ -79,11 +82,14 @@ def main(arguments: list[str]) -> None:
     at_least("batch-size", options.batch_size)
     model = load(options.checkpoint, options.device, (LatentDiffusion, CodePrior), "sample")
     wishes = requests(model, options.checkpoint, prompts, options.attributes)
+    if options.follow is not None:
+        picture = followed(model, options.checkpoint, options.follow)
+        wishes = [picture | {model.conditioner.text: prompt} for prompt in prompts] or [picture]
     if options.negative_prompt is not None:
         if not prompts:
             raise ValueError("--negative-prompt needs a --prompt beside it, if only an empty one")
         warn_of_unknown_words(model, options.checkpoint, options.negative_prompt)
-    each = options.n or (4 if prompts else 16)
+    each = options.n or (4 if prompts or options.follow else 16)
     repeated = None if wishes is None else [wish for wish in wishes for _ in range(each)]
     n = each if repeated is None else len(repeated)
     if isinstance(model, CodePrior):
@@ -101,7 +107,8 @@ def main(arguments: list[str]) -> None:
             n: getattr(options, n) for n in ("negative_prompt", "guidance_rescale", "guidance_interval")
         }
         images = draw(model, repeated, n, options.batch_size, progress(), **chosen)
-    record = asdict(options) | {"prompt": prompts, "n": n, "sampler": sampler, "out": str(options.out)}
+    files = {name: str(path) for name in ("out", "follow") if (path := getattr(options, name))}
+    record = asdict(options) | {"prompt": prompts, "n": n, "sampler": sampler} | files
     save(images, options.out, each if len(prompts) > 1 else min(each, 8), record)
     for row, prompt in enumerate(prompts if len(prompts) > 1 else (), 1):
         print(f"row {row}: {prompt}")
@@ -150,7 +157,7 @@ def reads(conditioner) -> str:
     if reads_captions(conditioner):
         return 'reads captions: --prompt "..."'
     if not isinstance(conditioner, AttributeConditioner):
-        return "reads what can't be typed; ask for it in Python, with sample(...)"
+        return "reads what can't be typed: --follow a file, or ask in Python with sample(...)"
     names = conditioner.config.names
     return f"reads attributes: --attributes {' '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
 
