@@ -20,6 +20,7 @@ from ldm_tutorial.classroom.lessons.attention_record import framed, heated, reco
 from ldm_tutorial.classroom.lessons.attention_shapes import ShapeTable, shapes
 from ldm_tutorial.classroom.lessons.attention_viewer import look_page, looks, short, viewer
 from ldm_tutorial.classroom.lessons.captions_turned import word_in
+from ldm_tutorial.classroom.lessons.places import PALETTE, coloured, lines_of
 from ldm_tutorial.classroom.lessons.zero_convolution import largest_gradients, zero_gradients
 from ldm_tutorial.conditioning import CaptionConditioner, CaptionConfig, build_vocabulary
 from ldm_tutorial.latent_diffusion import LatentDiffusion
@@ -216,3 +217,10 @@ def test_padding_that_is_read_changes_the_words():
         moved = padding_read(conditioner, short).context - conditioner(short).context
         same = padding_read(conditioner, full).context - conditioner(full).context
     assert moved[0, :4].abs().max() > 1e-3 and torch.equal(same, torch.zeros_like(same))
+
+
+def test_maps_and_edges_become_pictures():
+    classes = torch.arange(5, dtype=torch.uint8).view(1, 1, 5)
+    assert torch.equal(coloured(classes)[0, :, 0].T, PALETTE), "a colour for each class"
+    edges = torch.tensor([[[[0, 255]]]], dtype=torch.uint8)
+    assert lines_of(edges).tolist() == [[[[255, 0]]] * 3], "dark lines on white"
