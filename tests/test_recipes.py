@@ -72,6 +72,20 @@ def test_paper_recipes_have_the_papers_size(name):
     assert sum(p.numel() for p in model.unet.parameters()) / 1e6 == pytest.approx(274, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "steps", "batch", "rate"),
+    [
+        ("celebahq256-ldm", 410_000, 48, 9.6e-5),
+        ("lsun-bedrooms256-ldm", 1_900_000, 48, 9.6e-5),
+        ("lsun-churches256-ldm", 500_000, 96, 5e-5),
+    ],
+)
+def test_paper_recipes_train_as_long_as_the_paper(name, steps, batch, rate):
+    """Iterations, batch size and learning rate of table 12 of the paper."""
+    training = SECOND[name].training
+    assert (training.steps, training.batch_size, training.learning_rate) == (steps, batch, rate)
+
+
 def test_churches_are_the_released_ones():
     """294 M parameters (table 12): it resamples in residual blocks and lets time scale as well as shift."""
     model = built(SECOND["lsun-churches256-ldm"])

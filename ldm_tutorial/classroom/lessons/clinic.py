@@ -51,7 +51,8 @@ def diagnoses():
 
 
 def _wrong(patient: str, diagnosis: str, explanation: str) -> Mistake:
-    return Mistake(f"{patient} and {diagnosis}", lambda: diagnoses() | {patient: diagnosis}, explanation)
+    name = f"looking for {patient}'s fault in the {diagnosis}"
+    return Mistake(name, lambda: diagnoses() | {patient: diagnosis}, explanation)
 
 
 clinic_exercise = Exercise(
@@ -73,12 +74,13 @@ clinic_exercise = Exercise(
         _wrong("B", "condition", "A number further left is out of bounds with B. Start there."),
     ),
     hints=(
-        "Read each row from the left and stop at the first number that is out of bounds.",
-        "Compare with the healthy model. Whose latents are not as wide as the noise? Who does not listen?",
+        "Put each row beside the healthy one. In which column do they part for the first time?",
+        "Whose latents are not as wide as the noise? Who does not listen?",
         "A: the latents are fine and the caption arrives, yet one step fails. What is left?",
     ),
     insight=(
         "A's answers were read as noise, though it says v; B's first stage had lost its scale; C read the "
-        "empty caption. Bad samples say that something is wrong; one number a stage says where."
+        "empty caption, so that its pictures look like those of w = 0 in section 8. Bad samples say that "
+        "something is wrong; one number a stage says where."
     ),
 )

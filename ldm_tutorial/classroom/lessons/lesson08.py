@@ -20,7 +20,8 @@ def _latent_cases():
     torch.manual_seed(0)
     scale = torch.tensor([4.0, 7.0, 2.0, 5.0]).view(4, 1, 1)
     shift = torch.tensor([1.0, -2.0, 0.5, 3.0]).view(4, 1, 1)
-    return [(torch.randn(16, 4, 8, 8) * scale + shift,), (torch.randn(64, 4, 4, 4) * scale + shift,)]
+    # As many columns as channels: then one number a channel without its axes stops no code, and can be named.
+    return [(torch.randn(32, 4, 8, 4) * scale + shift,), (torch.randn(64, 4, 4, 4) * scale + shift,)]
 
 
 standardise_exercise = Exercise(
@@ -60,6 +61,18 @@ standardise_exercise = Exercise(
             "forgetting the mean",
             lambda z: z / z.std((0, 2, 3), keepdim=True),
             "The spread is right, but the channels are not centred. Noise has mean 0, and so should they.",
+        ),
+        Mistake(
+            "forgetting keepdim",
+            lambda z: (z - z.mean((0, 2, 3))) / z.std((0, 2, 3)),
+            "Without keepdim=True the mean has the shape (4,) and is lined up with the last axis, the "
+            "columns. With keepdim=True it is (1, 4, 1, 1): one number a channel. (These latents have 4 "
+            "columns; with another width your code would have stopped.)",
+        ),
+        Mistake(
+            "dividing first, then subtracting the old mean",
+            lambda z: z / z.std((0, 2, 3), keepdim=True) - z.mean((0, 2, 3), keepdim=True),
+            "Once z is divided, its mean is divided too, and the old one no longer fits. Subtract first.",
         ),
     ),
     hints=(
@@ -108,6 +121,12 @@ guided_exercise = Exercise(
             "At w = 1 the unconditional prediction is counted twice. Add w times the difference.",
         ),
         Mistake(
+            "only the difference",
+            lambda eps_null, eps_cond, w: w * (eps_cond - eps_null),
+            "The difference is the direction, but a direction needs a place to start from: at w = 0 nothing "
+            "is left. Add it to the unconditional prediction.",
+        ),
+        Mistake(
             "minus instead of plus",
             lambda eps_null, eps_cond, w: eps_null - w * (eps_cond - eps_null),
             "This walks away from the caption. (With w > 0 it is how a negative prompt works.)",
@@ -132,15 +151,33 @@ timesteps_exercise = Exercise(
     cases=lambda: [(1000, 50), (1000, 4), (1000, 30), (1000, 7), (100, 10)],
     mistakes=(
         Mistake(
-            "t off by one",
+            "t off by one, cut off",
             lambda T, steps: [T - k * T // steps for k in range(steps)],
-            "The list begins with T, but the table of noise levels ends at T - 1 (we count from 0).",
+            "The list begins with T, but the table of noise levels ends at T - 1 (we count from 0). And // "
+            "does not round to the nearest.",
+        ),
+        Mistake(
+            "t off by one",
+            lambda T, steps: [round(T - k * T / steps) for k in range(steps)],
+            "The list begins with T, but the noise levels end at T - 1, counted from 0. Subtract 1.",
         ),
         Mistake(
             "never asking at the noisiest step",
             lambda T, steps: [k * (T // steps) for k in range(steps)][::-1],
             'This is the spacing called "leading": it starts below T - 1, though the noise you start from is '
             "that of T - 1. The network is told that there is still some picture in it.",
+        ),
+        Mistake(
+            "starting below the noisiest step",
+            lambda T, steps: [k * T // steps for k in range(steps)][::-1],
+            "You count up from 0, so that the first entry lies a whole stride below T. The noise you start "
+            "from is that of T - 1: count down from there.",
+        ),
+        Mistake(
+            "both ends",
+            lambda T, steps: torch.linspace(T - 1, 0, steps, dtype=torch.float64).round().int().tolist(),
+            'This spacing, called "linspace", starts and ends right, but its strides are (T-1) / (steps-1). '
+            "Here the stride is T / steps, and the last entry is one stride above the clean latent.",
         ),
         Mistake(
             "rounding only once",
@@ -157,6 +194,23 @@ timesteps_exercise = Exercise(
             "cutting off instead of rounding",
             lambda T, steps: [T - 1 - k * T // steps for k in range(steps)],
             "// rounds the distance from T - 1 down. Take T - k * T / steps, round, and subtract 1.",
+        ),
+        Mistake(
+            "cutting off with int",
+            lambda T, steps: [int(T - 1 - k * T / steps) for k in range(steps)],
+            "int drops what stands behind the point, so that 965.67 becomes 965. Use round.",
+        ),
+        Mistake(
+            "one stride for all, too short",
+            lambda T, steps: [T - 1 - k * (T // steps) for k in range(steps)],
+            "T // steps is too short a stride unless it divides: the last entry is then more than one stride "
+            "above the clean latent. Round each timestep instead.",
+        ),
+        Mistake(
+            "one stride for all, too long",
+            lambda T, steps: list(range(T - 1, -1, -T // steps)),
+            "-T // steps rounds down, away from 0: the stride is too long unless it divides. Round each "
+            "timestep instead.",
         ),
         Mistake(
             "from clean to noisy",

@@ -31,10 +31,23 @@ def _loss_cases():
     return [draw(4), draw(16)]
 
 
+def _seeded(function):
+    """`function` behind a fixed seed: noise that it draws afresh is the same each time, and can be named."""
+
+    def seeded(denoise, schedule, z, t, noise):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return function(denoise, schedule, z, t, noise)
+
+    seeded.given = lambda denoise, schedule, z, t, noise: f"z and noise of shape {tuple(z.shape)}"
+    return seeded
+
+
 training_loss_exercise = Exercise(
     name="the training loss",
     solution=training_loss,
     cases=_loss_cases,
+    probe=_seeded,
     mistakes=(
         Mistake(
             "comparing with the clean latent",
@@ -49,6 +62,21 @@ training_loss_exercise = Exercise(
                 (denoise(z_t := schedule.add_noise(z, noise, t), t) - z_t).square().mean()
             ),
             "z_t is the input: a network that returns it unchanged would be perfect. Compare with the noise.",
+        ),
+        Mistake(
+            "fresh noise in the latent",
+            lambda denoise, schedule, z, t, noise: (
+                (denoise(schedule.add_noise(z, torch.randn_like(z), t), t) - noise).square().mean()
+            ),
+            "You drew new noise for the latent and compare with the old one, which is nowhere in it. Use the "
+            "noise that was given, in both places.",
+        ),
+        Mistake(
+            "fresh noise to compare with",
+            lambda denoise, schedule, z, t, noise: (
+                (denoise(schedule.add_noise(z, noise, t), t) - torch.randn_like(z)).square().mean()
+            ),
+            "The network can only find the noise that was added. Compare with that one.",
         ),
         Mistake(
             "showing the network the clean latent",
@@ -95,6 +123,20 @@ training_loss_exercise = Exercise(
                 (denoise(schedule.add_noise(z, noise, t), t) - noise).square().sum()
             ),
             "A sum grows with batch and resolution, and the learning rate would have to shrink with them.",
+        ),
+        Mistake(
+            "the root of the mean",
+            lambda denoise, schedule, z, t, noise: (
+                (denoise(schedule.add_noise(z, noise, t), t) - noise).square().mean().sqrt()
+            ),
+            "The loss is the mean of the squares. A root at the end would weigh small and large errors anew.",
+        ),
+        Mistake(
+            "no square",
+            lambda denoise, schedule, z, t, noise: (
+                denoise(schedule.add_noise(z, noise, t), t) - noise
+            ).mean(),
+            "Without the square, errors above and below cancel, and a loss far below 0 is no better answer.",
         ),
         Mistake(
             "absolute instead of squared error",
