@@ -38,7 +38,7 @@ def _cases():
     generator = torch.Generator().manual_seed(0)
     return [
         (torch.randn(4, 4, 4, generator=generator), torch.arange(4) < torch.tensor([[4], [3], [2], [3]])),
-        (2 * torch.randn(3, 3, 3, generator=generator), torch.arange(3) < torch.tensor([[2], [3], [2]])),
+        (2 * torch.randn(3, 3, 3, generator=generator) - 9, torch.arange(3) < torch.tensor([[2], [3], [2]])),
     ]
 
 
@@ -63,6 +63,12 @@ masked_weights_exercise = Exercise(
             _filled(lambda mask: ~mask[:, None, :], 0.0),
             "exp(0) is 1, not 0: the padding still gets a share. A weight of 0 needs a score of "
             "minus infinity.",
+        ),
+        Mistake(
+            "not low enough",
+            _filled(lambda mask: ~mask[:, None, :], -10.0),
+            "exp(-10) is small, but not 0, and where real scores are as low, the padding gets a share like "
+            "theirs. Only minus infinity is below all scores.",
         ),
         Mistake(
             "zeros after the softmax",
