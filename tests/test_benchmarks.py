@@ -46,8 +46,12 @@ def test_rows_against_diffusers(timing, rounds):
     against = pytest.importorskip("benchmarks.against_diffusers")
     tiny = {"block_out_channels": (8, 8, 8), "layers_per_block": 1, "attention_head_dim": 2}
     rows = against.unet_rows("tiny", tiny | {"norm_num_groups": 4}, rounds, batch=2, side=8)
-    assert [len(row) for row in rows] == [len(against.HEADER)] * 2
-    assert [row[2:4] for row in rows] == [["2", "training step"], ["2 x 2", "forward pass, guidance batch"]]
+    assert [len(row) for row in rows] == [len(against.HEADER)] * 3
+    assert [row[2:4] for row in rows] == [
+        ["2", "training step"],
+        ["2", "training step, same optimizer"],
+        ["2 x 2", "forward pass, guidance batch"],
+    ]
 
 
 def test_the_large_unet_has_24_million_parameters(timing):
