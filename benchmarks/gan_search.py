@@ -24,17 +24,20 @@ MINUTES, N, REFERENCE = 4.0, 500, 1000
 FIRST = {"widths": (256, 128, 64, 32), "batch_size": 16, "learning_rate": 5e-4, "r1_weight": 1.0}
 FIRST |= {"colour": 1.0, "cutout": 1 / 2, "shift": 1 / 8}
 FAST = {"widths": (128, 64, 32, 16), "batch_size": 8}
+SHIFTED = {"colour": 0.0, "cutout": 0.0}
 CHANGES = {
     "first": {},
     "half as wide": {"widths": (128, 64, 32, 16)},
     "learning rate 1e-3": {"learning_rate": 1e-3},
     "batches of 8": {"batch_size": 8},
-    "images only shifted": {"colour": 0.0, "cutout": 0.0},
+    "images only shifted": SHIFTED,
     "images as they are": {"colour": 0.0, "cutout": 0.0, "shift": 0.0},
     "R1 0.1": {"r1_weight": 0.1},
     "half as wide, 8": FAST,
     "half as wide, 8, learning rate 1e-3": FAST | {"learning_rate": 1e-3},
-    "half as wide, 8, images only shifted": FAST | {"colour": 0.0, "cutout": 0.0},
+    "half as wide, 8, images only shifted": FAST | SHIFTED,
+    "half as wide, 8, images only shifted, 1e-3": FAST | SHIFTED | {"learning_rate": 1e-3},
+    "a quarter as wide, 8, images only shifted": FAST | SHIFTED | {"widths": (64, 32, 16, 8)},
 }
 
 
