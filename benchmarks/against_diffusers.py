@@ -1,9 +1,9 @@
 """The same networks with the same weights, ours and diffusers': a training step, and a forward pass.
 
-Ours lie in channels_last, as the training loop puts them, diffusers' as they are built. A training step is
-taken as each library trains: ours with PyTorch's fused AdamW, diffusers' with AdamW as its training scripts
-call it, at its defaults; and, to compare the networks alone, with the fused one for both. A guidance batch
-holds every image twice: with its condition and without.
+Ours lie in channels_last, as the training loop puts them, diffusers' as they are built. In a training
+step the optimizer is PyTorch's fused AdamW for both; in the rows `own optimizers` diffusers' is AdamW at
+PyTorch's defaults, which is not fused. A guidance batch holds every image twice: with its condition and
+without.
 """
 
 import torch
@@ -62,8 +62,8 @@ def unet_rows(title, shape, rounds, batch, side) -> list[list[str]]:
         )
 
     work = [
-        ("training step", f"{batch}", own_training_step, inputs(batch), batch),
-        ("training step, same optimizer", f"{batch}", training_step, inputs(batch), batch),
+        ("training step, own optimizers", f"{batch}", own_training_step, inputs(batch), batch),
+        ("training step", f"{batch}", training_step, inputs(batch), batch),
         ("forward pass, guidance batch", f"2 x {batch}", forward_pass, inputs(2 * batch), batch),
     ]
     return rows(title, rounds, theirs, unet_from_diffusers(theirs), work)
@@ -80,8 +80,8 @@ def kl_rows(title, rounds, batch) -> list[list[str]]:
     ours, images = kl_from_diffusers(theirs), (torch.randn(batch, 3, 64, 64),)
     ours.forward = lambda x: ours.decode_unscaled(ours.posterior(x).mode())
     work = [
-        ("training step", f"{batch}", own_training_step, images, batch),
-        ("training step, same optimizer", f"{batch}", training_step, images, batch),
+        ("training step, own optimizers", f"{batch}", own_training_step, images, batch),
+        ("training step", f"{batch}", training_step, images, batch),
         ("forward pass", f"{batch}", forward_pass, images, batch),
     ]
     return rows(title, rounds, theirs, ours, work)

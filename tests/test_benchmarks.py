@@ -48,8 +48,8 @@ def test_rows_against_diffusers(timing, rounds):
     rows = against.unet_rows("tiny", tiny | {"norm_num_groups": 4}, rounds, batch=2, side=8)
     assert [len(row) for row in rows] == [len(against.HEADER)] * 3
     assert [row[2:4] for row in rows] == [
+        ["2", "training step, own optimizers"],
         ["2", "training step"],
-        ["2", "training step, same optimizer"],
         ["2 x 2", "forward pass, guidance batch"],
     ]
 
