@@ -136,6 +136,13 @@ def test_what_is_no_gaussian_is_refused():
         frechet_distance(mean, torch.diag(torch.tensor([1.0, 1, 1, -1])), mean, cov)
 
 
+def test_one_small_number_that_has_no_mirror_image_is_enough():
+    mean, cov = gaussian(300, 0)
+    cov[3, 5] += 1e-4 * cov.diagonal().max()
+    with pytest.raises(ValueError, match="not symmetric"):
+        frechet_distance(mean, cov, mean, cov)
+
+
 def test_moments_of_a_stream_are_those_of_one_batch():
     x = features(1000, 16, 1) * 3 + 1e4  # far from 0, where sums of squares would cancel
     whole = Moments().update(x)
