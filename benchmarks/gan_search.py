@@ -37,6 +37,7 @@ CHANGES = {
     "half as wide, 8, learning rate 1e-3": FAST | {"learning_rate": 1e-3},
     "half as wide, 8, images only shifted": FAST | SHIFTED,
     "half as wide, 8, images only shifted, 1e-3": FAST | SHIFTED | {"learning_rate": 1e-3},
+    "half as wide, 8, images only shifted, 2e-3": FAST | SHIFTED | {"learning_rate": 2e-3},
     "a quarter as wide, 8, images only shifted": FAST | SHIFTED | {"widths": (64, 32, 16, 8)},
 }
 

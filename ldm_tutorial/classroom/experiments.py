@@ -114,7 +114,8 @@ def over_steps(found: Experiment, title: str = "") -> Picture:
         },
         "calls of the network for a picture",
         title or f"How many calls each sampler needs, {pictures(found)} at every point",
-        ranges=dict.fromkeys(measures, (0, None)),
+        levels=real_levels(found.real, "FD-lite0"),
+        ranges=dict.fromkeys(measures, (0, None)) | {"share of asked attributes that are there": (0, 1.03)},
         logx=True,
     )
 

@@ -42,9 +42,13 @@ def panels(
             if logx:
                 axis.set_xscale("log", base=2)
                 axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        handles = [axis.get_legend_handles_labels() for axis in axes]
-        if all(labels == handles[0][1] for _, labels in handles):
-            figure.legend(*handles[0], loc="outside lower left", ncols=len(handles[0][1]), fontsize=12)
+        if len({tuple(lines) for lines in plots.values()}) == 1:
+            of_all = [axis.get_legend_handles_labels() for axis in axes]
+            named = {
+                name: handle for handles, names in of_all for handle, name in zip(handles, names, strict=True)
+            }
+            place = {"loc": "outside lower left", "ncols": len(named)}
+            figure.legend(named.values(), named.keys(), fontsize=12, **place)
         else:
             for axis in axes:
                 axis.legend(fontsize=11)

@@ -69,7 +69,12 @@ clinic_exercise = Exercise(
         _wrong("A", "latent scale", "A's latents have a standard deviation near 1: the second column."),
         _wrong("C", "latent scale", "C's latents have a standard deviation near 1: the second column."),
         _wrong("B", "prediction", "B cannot denoise, but a number further left is out of bounds too."),
-        _wrong("C", "prediction", "One step of denoising works with C: the third column."),
+        _wrong(
+            "C",
+            "prediction",
+            "C's one-step error is within its bound. It is above the healthy model's since C denoises "
+            "without its captions: look at the fourth column.",
+        ),
         _wrong("A", "condition", "A number further left is out of bounds with A: it can't denoise at all."),
         _wrong("B", "condition", "A number further left is out of bounds with B. Start there."),
     ),

@@ -70,6 +70,23 @@ standardise_exercise = Exercise(
             "columns; with another width your code would have stopped.)",
         ),
         Mistake(
+            "forgetting keepdim for the standard deviation",
+            lambda z: (z - z.mean((0, 2, 3), keepdim=True)) / z.std((0, 2, 3)),
+            "The channels are centred, but the standard deviation has the shape (4,) and is lined up with "
+            "the columns. With keepdim=True it is (1, 4, 1, 1).",
+        ),
+        Mistake(
+            "one mean for all channels",
+            lambda z: (z - z.mean()) / z.std((0, 2, 3), keepdim=True),
+            "The spread is right, but each channel has a mean of its own. Average over (0, 2, 3) there, too.",
+        ),
+        Mistake(
+            "averaging over the channels",
+            lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True),
+            "dim=1 is the axis of the channels: you made the four numbers of each place alike (a layer "
+            "norm). That one axis is to be kept, and all others averaged over.",
+        ),
+        Mistake(
             "dividing first, then subtracting the old mean",
             lambda z: z / z.std((0, 2, 3), keepdim=True) - z.mean((0, 2, 3), keepdim=True),
             "Once z is divided, its mean is divided too, and the old one no longer fits. Subtract first.",
@@ -168,6 +185,12 @@ timesteps_exercise = Exercise(
             "that of T - 1. The network is told that there is still some picture in it.",
         ),
         Mistake(
+            "leading, shifted by one",
+            lambda T, steps: [k * (T // steps) + 1 for k in range(steps)][::-1],
+            "So the original release chooses them, but its first entry lies nearly a whole stride below T. "
+            "The noise you start from is that of T - 1: count down from there.",
+        ),
+        Mistake(
             "starting below the noisiest step",
             lambda T, steps: [k * T // steps for k in range(steps)][::-1],
             "You count up from 0, so that the first entry lies a whole stride below T. The noise you start "
@@ -178,6 +201,12 @@ timesteps_exercise = Exercise(
             lambda T, steps: torch.linspace(T - 1, 0, steps, dtype=torch.float64).round().int().tolist(),
             'This spacing, called "linspace", starts and ends right, but its strides are (T-1) / (steps-1). '
             "Here the stride is T / steps, and the last entry is one stride above the clean latent.",
+        ),
+        Mistake(
+            "both ends, cut off",
+            lambda T, steps: torch.linspace(T - 1, 0, steps).long().tolist(),
+            'This spacing, called "linspace", starts right, but its strides are (T-1) / (steps-1), and '
+            "long() does not round. Here the stride is T / steps, and the last entry is above 0.",
         ),
         Mistake(
             "rounding only once",
@@ -227,7 +256,10 @@ timesteps_exercise = Exercise(
         "The stride is T / steps. The first entry is T - 1, since t counts from 0.",
         "For T = 1000 and steps = 4: 999, 749, 499, 249.",
     ),
-    insight="Models sampled from the wrong first step give grey pictures without contrast.",
+    insight=(
+        "With two steps a start below T - 1 washes the pictures of this model out; with ten it hardly "
+        "matters (lesson 06)."
+    ),
 )
 
 

@@ -45,6 +45,11 @@ frechet_exercise = Exercise(
             "product's root: σ1² + σ2² - 2 σ1 σ2 = (σ1 - σ2)².",
         ),
         Mistake(
+            "the root of the widths' product",
+            _of_each(lambda m, s1, s2: m + s1.square() + s2.square() - 2 * (s1 * s2).sqrt()),
+            "√(Σ1 Σ2) is the root of the product of the *variances*: √(σ1² σ2²) = σ1 σ2, with no root left.",
+        ),
+        Mistake(
             "forgetting the 2",
             _of_each(lambda m, s1, s2: m + s1.square() + s2.square() - s1 * s2),
             "σ1² + σ2² - 2 σ1 σ2 has a 2 in it. Without it, equal Gaussians would not be at distance 0.",

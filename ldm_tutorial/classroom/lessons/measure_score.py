@@ -59,6 +59,12 @@ score_exercise = Exercise(
             "times that is NaN. What is 0 adds nothing: torch.xlogy(p, p) is p log p with 0 at 0.",
         ),
         Mistake(
+            "dropping whole pictures",
+            lambda p: (p * (p / p.mean(0)).log()).sum(1).nan_to_num(0).mean().exp().item(),
+            "You put 0 where a whole picture's sum is NaN. What is 0 is the single summand p log p: take "
+            "care of it before the sum, as torch.xlogy(p, p) does.",
+        ),
+        Mistake(
             "only how diverse they are",
             lambda p: _entropy(p.mean(0)).exp().item(),
             "That is exp of the entropy of p(y): pictures that are each a bit of everything would score as "

@@ -132,6 +132,14 @@ training_loss_exercise = Exercise(
             "The loss is the mean of the squares. A root at the end would weigh small and large errors anew.",
         ),
         Mistake(
+            "half of it",
+            lambda denoise, schedule, z, t, noise: (
+                0.5 * (denoise(schedule.add_noise(z, noise, t), t) - noise).square().mean()
+            ),
+            "Some books put 1/2 before the square. It changes no minimum, but the number, and here the mean "
+            "is asked for as it is.",
+        ),
+        Mistake(
             "no square",
             lambda denoise, schedule, z, t, noise: (
                 denoise(schedule.add_noise(z, noise, t), t) - noise
