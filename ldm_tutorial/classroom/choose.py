@@ -7,7 +7,7 @@ import ipywidgets
 from IPython.display import display
 
 from ldm_tutorial.classroom.style import Picture
-from ldm_tutorial.classroom.widgets import show_live, stacked
+from ldm_tutorial.classroom.widgets import show_live, shown, stacked
 
 
 def choose(
@@ -37,7 +37,7 @@ def choose(
 def chooser(draw: Callable[..., Picture], values: Mapping[str, list], start: tuple) -> ipywidgets.Widget:
     """The controls below each other, and the picture."""
     controls = [control(label, those, at) for (label, those), at in zip(values.items(), start, strict=True)]
-    image = ipywidgets.Image(value=draw(*start).png, format="png", layout=ipywidgets.Layout(max_width="100%"))
+    image = shown(draw(*start))
 
     def redraw(_change):
         image.value = draw(*(each.value for each in controls)).png

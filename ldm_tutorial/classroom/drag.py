@@ -6,7 +6,7 @@ import ipywidgets
 from IPython.display import display
 
 from ldm_tutorial.classroom.style import Picture
-from ldm_tutorial.classroom.widgets import show_live, stacked
+from ldm_tutorial.classroom.widgets import show_live, shown, stacked
 
 Points = Mapping[str, tuple[float, float]]
 
@@ -41,7 +41,7 @@ def mover(
         ipywidgets.FloatSlider(value=at, description=text, **bounds)
         for at, text in zip(held[names[0]], ("across", "up"), strict=True)
     )
-    image = ipywidgets.Image(value=draw(held).png, format="png", layout=ipywidgets.Layout(max_width="100%"))
+    image = shown(draw(held))
 
     def choose(change):
         name = change["new"]

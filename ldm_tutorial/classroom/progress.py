@@ -6,7 +6,7 @@ from html import escape
 import ipywidgets
 
 from ldm_tutorial.classroom.style import Picture
-from ldm_tutorial.classroom.widgets import show_live
+from ldm_tutorial.classroom.widgets import show_live, shown
 
 
 class Live:
@@ -21,9 +21,8 @@ class Live:
             max=total, description=label, style={"description_width": "initial"}
         )
         self.line = ipywidgets.HTML()
-        self.image = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(display="none", max_width="100%")
-        )
+        self.image = shown()
+        self.image.layout.display = "none"
         self.started = time.perf_counter()
 
     def __enter__(self):

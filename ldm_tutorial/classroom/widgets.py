@@ -54,7 +54,7 @@ def slider(
         style={"description_width": "initial"},
         layout=ipywidgets.Layout(width="min(100%, 620px)"),
     )
-    image = ipywidgets.Image(value=draw(start).png, format="png", layout=ipywidgets.Layout(max_width="100%"))
+    image = shown(draw(start))
 
     def redraw(change):
         image.value = draw(change["new"]).png
@@ -63,8 +63,15 @@ def slider(
     if play:
         button = ipywidgets.Play(max=len(values) - 1, value=handle.index, interval=FRAME)
         ipywidgets.link((button, "value"), (handle, "index"))
-        handle = ipywidgets.HBox([button, handle])
+        handle.layout.flex = "1 1 auto"  # or the slider would shrink to what is left beside the buttons
+        handle = ipywidgets.HBox([button, handle], layout=ipywidgets.Layout(width="min(100%, 770px)"))
     return ipywidgets.VBox([handle, image], layout=ipywidgets.Layout(align_items="flex-start"))
+
+
+def shown(picture: Picture | None = None) -> ipywidgets.Image:
+    """A picture as a widget, as wide as the page at most; without the margin that would make it scroll."""
+    layout = ipywidgets.Layout(max_width="100%", margin="0")
+    return ipywidgets.Image(value=picture.png if picture else b"", format="png", layout=layout)
 
 
 def show_live(widget: ipywidgets.Widget) -> None:

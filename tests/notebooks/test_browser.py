@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -129,9 +130,12 @@ def test_a_reader_runs_lesson_00_and_moves_a_slider(lab):
 
 def wait_for_kernel(page, lab):
     """Until the page is connected to an idle kernel: cells that are run before that are forgotten."""
-    deadline = time.monotonic() + STARTING
+    deadline, kernels = time.monotonic() + STARTING, []
     while time.monotonic() < deadline:
-        with urllib.request.urlopen(f"{lab}/api/kernels", timeout=STARTING) as answer:
+        with (
+            suppress(urllib.error.HTTPError),  # a server answers so while a kernel is starting
+            urllib.request.urlopen(f"{lab}/api/kernels", timeout=STARTING) as answer,
+        ):
             kernels = json.load(answer)
         if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels):
             return
