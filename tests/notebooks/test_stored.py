@@ -22,7 +22,7 @@ from ldm_tutorial.recipes import all_recipes
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(FOLDER.glob("*.ipynb"))
 DRAWING = {"grid", "rows", "strip", "maps", "curves", "bars", "scatter", "paths", "panels"}
-DRAWING |= {"over_guidance", "of_mechanisms", "explore", "choose"}
+DRAWING |= {"over_guidance", "over_steps", "of_mechanisms", "explore", "choose", "drag", "balls"}
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
