@@ -9,6 +9,7 @@ import torch
 from ldm_tutorial.classroom import lessons
 from ldm_tutorial.classroom.exercises import judge
 from ldm_tutorial.classroom.lessons import lesson00, lesson08
+from ldm_tutorial.classroom.lessons.short_run import timesteps
 from ldm_tutorial.classroom.lessons.training_loss import training_loss
 from ldm_tutorial.conditioning import CaptionConditioner, CaptionConfig, build_vocabulary
 from ldm_tutorial.data import to_uint8
@@ -90,7 +91,7 @@ def test_guidance_is_the_packages():
 def test_timesteps_are_the_packages_trailing_ones():
     assert "trailing" in SPACINGS
     for T, steps in ((1000, 50), (1000, 7), (1000, 1), (100, 100)):
-        assert lesson08.timesteps(T, steps) == spaced_timesteps(T, steps, "trailing")
+        assert timesteps(T, steps) == spaced_timesteps(T, steps, "trailing")
 
 
 def test_standardised_latents_are_the_first_stages():
