@@ -24,10 +24,9 @@ import torch
 
 from benchmarks.budget import rate, run_folder, spent, steps_within, trained_to
 from benchmarks.experiments import kept, run
-from benchmarks.faces import SETS, available, distances, real_distances, validation
+from benchmarks.faces import SETS, available, distances, distances_of_copies, real_distances, validation
 from ldm_tutorial.classroom import Experiment
-from ldm_tutorial.commands.reconstruct import reconstruct
-from ldm_tutorial.data import bundled, to_float
+from ldm_tutorial.data import bundled
 from ldm_tutorial.diffusion import DPMSolverPP2M
 from ldm_tutorial.latent_diffusion import ScheduleConfig
 from ldm_tutorial.training import (
@@ -126,7 +125,7 @@ def row(data: str, f: int, seed: int, minutes: float) -> dict:
     steps = steps_within(minutes, a_step)
 
     def measured() -> dict:
-        model = load_checkpoint(trained_to(recipe, folder, steps))
+        model = load_checkpoint(trained_to(recipe, folder, steps)).to(memory_format=torch.channels_last)
         samples = model.sample(n=N, batch_size=BATCH, **SAMPLING)
         parameters = sum(p.numel() for p in model.unet.parameters())
         figures = distances(samples, validation(data, REFERENCE))
@@ -171,7 +170,6 @@ def first_stage(data: str, f: int) -> str | None:
     return None if f == 1 else f"{data}-kl-f{f}"
 
 
-@torch.no_grad()
 def copies(data: str, f: int) -> float | None:
     """FD-lite0 of reconstructions of the N validation images after the reference."""
     if f == 1:
@@ -179,8 +177,7 @@ def copies(data: str, f: int) -> float | None:
     name = first_stage(data, f)
 
     def measured() -> dict:
-        originals = to_float(validation(data, REFERENCE + N).pixels(torch.arange(REFERENCE, REFERENCE + N)))
-        return distances(reconstruct(load_checkpoint(name), originals), validation(data, REFERENCE))
+        return distances_of_copies(load_checkpoint(name), data, N, REFERENCE)
 
     return kept({"copies of": name, "n": N, "reference": REFERENCE}, measured)["FD-lite0"]
 

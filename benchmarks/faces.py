@@ -4,12 +4,13 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.experiments import kept
 from ldm_tutorial import __version__
 from ldm_tutorial.commands.distances import measured
-from ldm_tutorial.data import ImageSet, open_images, to_uint8
+from ldm_tutorial.commands.reconstruct import reconstruct
+from ldm_tutorial.data import ImageSet, open_images, to_float, to_uint8
 from ldm_tutorial.metrics import Lite0Features
 
 SETS = {"peeps": "portraits", "celeba64": "faces"}
@@ -49,3 +50,10 @@ def real_distances(data: str, n: int, reference: int) -> dict:
 
     of = {"real": validation(data, reference + n).fingerprint, "n": n, "reference": reference}
     return kept(of | {"network": features().fingerprint, "version": __version__}, measure)
+
+
+@torch.no_grad()
+def distances_of_copies(first_stage: nn.Module, data: str, n: int, reference: int) -> dict:
+    """The same of a first stage's reconstructions of these images: what its decoder leaves to be reached."""
+    originals = to_float(validation(data, reference + n).pixels(torch.arange(reference, reference + n)))
+    return distances(reconstruct(first_stage, originals), validation(data, reference))

@@ -41,9 +41,11 @@ def grid(images, captions=None, columns=None, title="", cell=CELL) -> Picture:
 def rows(named: Mapping[str, Sequence], captions=None, title="", cell=CELL) -> Picture:
     """One row of images per name, aligned for comparison: `rows({"original": x, "reconstruction": y})`.
 
-    Every row holds the same number of images; captions stand below the last row.
+    Every row holds the same number of images, None where a place is to stay empty; captions stand below the
+    last row.
     """
-    table = {name: _list(images) for name, images in named.items()}
+    table = {name: list(images) for name, images in named.items()}
+    _list(image for images in table.values() for image in images if image is not None)
     columns = len(next(iter(table.values())))
     if any(len(images) != columns for images in table.values()):
         counts = {name: len(images) for name, images in table.items()}
@@ -55,7 +57,10 @@ def rows(named: Mapping[str, Sequence], captions=None, title="", cell=CELL) -> P
         for line, (name, images) in zip(axes, table.items(), strict=True):
             told = captions if name == last else [""] * columns
             for axis, image, caption in zip(line, images, told, strict=True):
-                _draw(axis, image, caption)
+                if image is None:
+                    axis.set_axis_off()
+                else:
+                    _draw(axis, image, caption)
             label = textwrap.fill(name, 16)
             line[0].text(-0.08, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=13)
     return picture(figure, title or " / ".join(table))

@@ -28,7 +28,7 @@ def over_minutes(found: Experiment, title: str = "") -> Picture:
     sets = list(dict.fromkeys(row["data"] for row in found.rows))
     title = title or TITLE.format(n=found.rows[0]["n"])
     with styled():
-        figure = Figure((6.2 * len(sets), 4.6), layout="constrained")
+        figure = Figure((6.2 * len(sets), 5.0), layout="constrained")
         for axis, data in zip(figure.subplots(1, len(sets), squeeze=False)[0], sets, strict=True):
             of_data = [row for row in found.rows if row["data"] == data]
             last = max(row["minutes"] for row in of_data)
@@ -42,10 +42,12 @@ def over_minutes(found: Experiment, title: str = "") -> Picture:
                 copies = next((row["copies"] for row in of_data if row["f"] == f), None)
                 if copies is not None:
                     axis.plot([last * 1.02, last * 1.08], [copies] * 2, color=colour, lw=3)
-            axis.axhline(found.real[data][MEASURE], color=INK, linewidth=1.2, linestyle=(0, (1, 2)))
+            axis.plot([], [], color=INK, lw=3, label="copies by the first stage")
+            floor = found.real[data][MEASURE]
+            axis.axhline(floor, color=INK, lw=1.2, linestyle=(0, (1, 2)), label="other real images")
             axis.set(xlabel="minutes of training on one core", ylim=(0, None))
             axis.set_title(f"{SETS[data]}: {MEASURE}, less is better", loc="left", fontsize=13)
-            axis.legend(fontsize=12)
+            axis.legend(fontsize=11, ncols=2)
         figure.suptitle(title, x=0.005, ha="left", fontsize=15)
     return picture(figure, title)
 
@@ -63,10 +65,13 @@ def by_minutes(of_f: list[dict]) -> dict[float, list[float]]:
 
 
 def of_families(found: Experiment, title: str = "") -> Picture:
-    """The first pictures that each family draws, of `families`: a row a family, data sets side by side."""
+    """The first pictures that each family draws, of `families`: a row a family, data sets side by side.
+
+    A family that was not measured on a data set leaves its places there empty.
+    """
     sets = list(dict.fromkeys(row["data"] for row in found.rows))
     drawn = {(row["family"], row["data"]): pictures_in(row["pictures"]) for row in found.rows}
-    blank = torch.full_like(next(iter(drawn.values())), 255)  # not measured yet
+    blank = [None] * len(next(iter(drawn.values())))
     families = dict.fromkeys(row["family"] for row in found.rows)
     return rows(
         {

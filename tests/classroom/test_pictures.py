@@ -55,6 +55,14 @@ def test_rows_compare_image_by_image(images):
         rows({"a": images, "b": images[:2]})
 
 
+def test_a_row_may_have_empty_places(images):
+    full, part = (rows({"a": images[:3], "b": line}) for line in (images[:3], [*images[:2], None]))
+    assert pixels(part).size == pixels(full).size
+    assert part.png != full.png
+    with pytest.raises(ValueError, match="the list is empty"):
+        rows({"a": [None, None]})
+
+
 def test_a_strip_is_one_row(images):
     page = pixels(strip(images, labels=[f"t = {t}" for t in range(6)]))
     assert page.width > 4 * page.height

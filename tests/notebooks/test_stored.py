@@ -22,7 +22,8 @@ from ldm_tutorial.recipes import all_recipes
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(FOLDER.glob("*.ipynb"))
 DRAWING = {"grid", "rows", "strip", "maps", "curves", "bars", "scatter", "paths", "panels"}
-DRAWING |= {"over_guidance", "over_steps", "of_mechanisms", "explore", "choose", "drag", "balls"}
+DRAWING |= {"over_guidance", "over_steps", "over_minutes", "of_mechanisms", "of_families"}
+DRAWING |= {"explore", "choose", "drag", "balls"}
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
