@@ -54,13 +54,16 @@ def run(
 ) -> Experiment:
     """The rows of all points, written to data/experiments and drawn after each.
 
-    missing: there should have been more points.
+    missing: there should have been more points. The machines are those that rows name, where they name one:
+    points that were kept may come from another than this.
     """
     found = Experiment(name, about, [], settings, real, command(), today(), load(), machine(), versions())
     for number, point in enumerate(points, start=1):
         found.rows.append(row(*point))
         print(json.dumps(found.rows[-1]), flush=True)
-        record(replace(found, complete=number == len(points) and not missing))
+        machines = dict.fromkeys(each.get("machine", found.machine) for each in found.rows)
+        complete = number == len(points) and not missing
+        record(replace(found, machine=" and ".join(machines), complete=complete))
     return read(STORED / f"{name}.json")
 
 

@@ -159,6 +159,18 @@ def test_an_interrupted_run_goes_on(benchmarks, monkeypatch):
     assert (benchmarks.FIGURES / "guidance_scale.png").read_bytes() == over_guidance(found).png
 
 
+def test_the_machines_are_those_of_the_rows(benchmarks, monkeypatch):
+    monkeypatch.setattr(benchmarks, "machine", lambda: "this one")
+    numbers = dict.fromkeys(KEYS["guidance_scale"], 0.5) | {"n": 500}
+
+    def row(w):
+        return numbers | {"w": w} | ({"machine": "another"} if w == 0 else {})
+
+    points = [(0.0,), (1.0,), (2.0,)]
+    found = benchmarks.run("guidance_scale", "About.", points, row, {"seed": 0}, {"FD-lite0": 1.0})
+    assert found.machine == "another and this one"
+
+
 def test_a_point_is_kept_by_all_that_it_depends_on(benchmarks, monkeypatch):
     """Whatever another request or another split asks for is measured; the same is kept."""
     drawing = pytest.importorskip("benchmarks.drawing")

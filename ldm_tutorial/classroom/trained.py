@@ -17,21 +17,23 @@ from ldm_tutorial.data import bundled
 SETS = {"peeps": "portraits", "celeba64": "faces"}
 MEASURE = "FD-lite0"
 TITLE = "Which compression pays when: {n} samples a point, mean and range over the seeds"
+WHAT = "What each family draws after {minutes:g} minutes on one core: {sets}"
 
 
 def over_minutes(found: Experiment, title: str = "") -> Picture:
     """FD-lite0 over minutes of training, of `compression_over_time`: a panel a data set, a line an f.
 
-    Lines are means over the seeds, bands go from the best to the worst of them. The short line at the right
-    is the distance of the first stage's own reconstructions; the dotted one that of other real images.
+    Lines are means over the seeds, bands go from the best to the worst of them. In the column `copies` is the
+    distance of the first stage's own reconstructions; the dotted line is that of other real images.
     """
     sets = list(dict.fromkeys(row["data"] for row in found.rows))
     title = title or TITLE.format(n=found.rows[0]["n"])
     with styled():
-        figure = Figure((6.2 * len(sets), 5.0), layout="constrained")
+        figure = Figure((6.2 * len(sets), 5.2), layout="constrained")
         for axis, data in zip(figure.subplots(1, len(sets), squeeze=False)[0], sets, strict=True):
             of_data = [row for row in found.rows if row["data"] == data]
-            last = max(row["minutes"] for row in of_data)
+            minutes = sorted({row["minutes"] for row in of_data})
+            beyond = 1.15 * minutes[-1]  # where no time is: the column of copies
             for f, (colour, line, marker) in zip(factors(found), STYLES, strict=False):
                 points = by_minutes([row for row in of_data if row["f"] == f])
                 if not points:
@@ -41,13 +43,22 @@ def over_minutes(found: Experiment, title: str = "") -> Picture:
                 axis.plot(x, [mean(v) for v in y], line, color=colour, marker=marker, label=f"f = {f}")
                 copies = next((row["copies"] for row in of_data if row["f"] == f), None)
                 if copies is not None:
-                    axis.plot([last * 1.02, last * 1.08], [copies] * 2, color=colour, lw=3)
-            axis.plot([], [], color=INK, lw=3, label="copies by the first stage")
+                    axis.plot(beyond, copies, color=colour, marker=marker)
             floor = found.real[data][MEASURE]
             axis.axhline(floor, color=INK, lw=1.2, linestyle=(0, (1, 2)), label="other real images")
-            axis.set(xlabel="minutes of training on one core", ylim=(0, None))
+            axis.axvspan(1.075 * minutes[-1], 1.22 * minutes[-1], color=INK, alpha=0.06, lw=0)
+            axis.set_xticks([*minutes, beyond], [*(f"{m:g}" for m in minutes), "copies"])
+            axis.set(xlabel="minutes of training on one core", xlim=(None, 1.22 * minutes[-1]))
+            axis.set_ylim(0, None)
             axis.set_title(f"{SETS[data]}: {MEASURE}, less is better", loc="left", fontsize=13)
-            axis.legend(fontsize=11, ncols=2)
+        entries = {
+            name: entry
+            for axis in figure.axes
+            for entry, name in zip(*axis.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            entries.values(), entries.keys(), fontsize=12, ncols=len(entries), loc="outside lower left"
+        )
         figure.suptitle(title, x=0.005, ha="left", fontsize=15)
     return picture(figure, title)
 
@@ -78,7 +89,8 @@ def of_families(found: Experiment, title: str = "") -> Picture:
             family: [image for data in sets for image in drawn.get((family, data), blank)]
             for family in families
         },
-        title=title or f"What each family draws after {found.settings['minutes']:g} minutes on one core",
+        title=title
+        or WHAT.format(minutes=found.settings["minutes"], sets=", then ".join(map(SETS.get, sets))),
         cell=0.85,
     )
 
