@@ -14,6 +14,7 @@ from ldm_tutorial.classroom.panels import panels
 from ldm_tutorial.classroom.style import Picture
 from ldm_tutorial.data import bundled
 
+SAMPLERS = ("DDIM", "Heun", "DPM-Solver++(2M)", "DDPM")  # in the colours of lesson 06's other figures
 VALID, HOLDOUT = "valid captions", "held-out combinations"
 
 
@@ -89,7 +90,7 @@ def over_guidance(found: Experiment, title: str = "") -> Picture:
         },
         "guidance scale w",
         title or f"What guidance buys and costs, {pictures(found)} at every w",
-        levels=real_levels(found.real, "FD-lite0"),
+        levels=real_levels(found.real, {"FD-lite0, less is better": "FD-lite0"}),
         ranges={
             "share of asked attributes that are there": (0, 1.03),
             "FD-lite0, less is better": (0, None),
@@ -105,7 +106,7 @@ def over_steps(found: Experiment, title: str = "") -> Picture:
         "FD-lite0, less is better": "FD-lite0",
         "recall": "recall",
     }
-    samplers = list(dict.fromkeys(column(found.rows, "sampler")))
+    samplers = sorted(set(column(found.rows, "sampler")), key=SAMPLERS.index)
     rows = {name: [row for row in found.rows if row["sampler"] == name] for name in samplers}
     return panels(
         {
@@ -114,7 +115,7 @@ def over_steps(found: Experiment, title: str = "") -> Picture:
         },
         "calls of the network for a picture",
         title or f"How many calls each sampler needs, {pictures(found)} at every point",
-        levels=real_levels(found.real, "FD-lite0"),
+        levels=real_levels(found.real, measures),
         ranges=dict.fromkeys(measures, (0, None)) | {"share of asked attributes that are there": (0, 1.03)},
         logx=True,
     )
@@ -140,6 +141,6 @@ def pictures(found: Experiment) -> str:
     return f"N = {' or '.join(f'{n:,}' for n in sorted(set(column(found.rows, 'n'))))} pictures"
 
 
-def real_levels(real: Mapping[str, float], key: str) -> dict:
-    """The line that no model can be expected to fall below: the distance of other real images."""
-    return {f"{key}, less is better": {"other real images": real[key]}} if key in real else {}
+def real_levels(real: Mapping[str, float], measures: Mapping[str, str]) -> dict:
+    """For each title of `measures` a line at what other real images have, the best to be expected."""
+    return {title: {"other real images": real[key]} for title, key in measures.items() if key in real}

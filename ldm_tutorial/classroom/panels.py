@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from ldm_tutorial.classroom.curves import STYLES
 from ldm_tutorial.classroom.style import INK, Picture, picture, styled
@@ -25,7 +25,8 @@ def panels(
     """One panel a measure: `panels({"FD-lite0": {"DDIM": (calls, distance)}}, "calls", "...")`.
 
     levels: for a measure, horizontal lines to read against, by name. ranges: the least and the largest value
-        that its axis shows; None is chosen from the data. logx: a logarithmic axis with ticks at powers of 2.
+        that its axis shows; None is chosen from the data. logx: a logarithmic axis, with ticks where the
+        first line has points.
     Where all panels hold the same lines there is one legend, below; else each has its own.
     """
     with styled():
@@ -40,8 +41,10 @@ def panels(
             axis.set(xlabel=xlabel, ylim=(ranges or {}).get(measure, (None, None)))
             axis.set_title(measure, loc="left", fontsize=13)
             if logx:
-                axis.set_xscale("log", base=2)
+                axis.set_xscale("log")
+                axis.set_xticks(next(iter(lines.values()))[0])
                 axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                axis.xaxis.set_minor_locator(NullLocator())
         if len({tuple(lines) for lines in plots.values()}) == 1:
             of_all = [axis.get_legend_handles_labels() for axis in axes]
             named = {

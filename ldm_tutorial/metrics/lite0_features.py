@@ -12,6 +12,7 @@ from ldm_tutorial.metrics.network import Features, Labels, check_pixels, fingerp
 from ldm_tutorial.metrics.resize import resize
 
 SIZE = 224
+AT_ONCE = 4  # images on a CPU: the maps of more do not fit its cache, and take twice as long
 SPATIAL_BLOCK, SPATIAL_CHANNELS = 10, 7  # of its 14x14 map: 1372 numbers, about as many as are pooled
 FOLDED = {"_bn0": "_expand_conv", "_bn1": "_depthwise_conv", "_bn2": "_project_conv"}
 
@@ -43,8 +44,13 @@ class Lite0Features(nn.Module):
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Features:
         check_pixels(images)
+        images = images.to(self.network._fc.weight.device)
+        few = images.split(AT_ONCE) if images.device.type == "cpu" else [images]
+        return Features(*map(torch.cat, zip(*map(self.features, few), strict=True)))
+
+    def features(self, images: Tensor) -> Features:
         net = self.network
-        x = (resize(images.to(net._fc.weight.device), SIZE, "clean-fid") - 127) / 128
+        x = (resize(images, SIZE, "clean-fid") - 127) / 128
         h = net._swish(net._conv_stem(x.contiguous(memory_format=torch.channels_last)))
         for number, block in enumerate(net._blocks):
             h = block(h)

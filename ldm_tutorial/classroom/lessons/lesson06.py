@@ -125,6 +125,16 @@ step_exercise = Exercise(
             "Room is made for fresh noise, but none comes in: the variance shrinks with every step.",
         ),
         Mistake(
+            "fresh noise by its variance",
+            lambda z_t, eps, now, after, sigma, noise: ddim_step(z_t, eps, now, after, sigma, sigma * noise),
+            "noise has variance 1, and what is fresh must have σ²: multiply it by σ, not by its square.",
+        ),
+        Mistake(
+            "no room for fresh noise, and none",
+            lambda z_t, eps, now, after, sigma, noise: ddim_step(z_t, eps, now, after, 0.0, noise),
+            "That is the step for sigma = 0. Take σ² from the old noise and put σ · noise in its place.",
+        ),
+        Mistake(
             "the picture at its old size",
             _stepped(_right, image=lambda now, after: now),
             "At the next level there is more picture in z: √ᾱ_s of it.",

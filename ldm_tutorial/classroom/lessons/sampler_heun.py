@@ -91,7 +91,16 @@ heun_exercise = Exercise(
         Mistake(
             "in the wrong direction",
             _walked(lambda x, h, slope, there, arrived: x - h * (slope + there) / 2, sign=-1),
-            "This walks to more noise. The step is next_sigma - sigma, a negative number.",
+            "This walks to more noise. The slope is (x - x0) / sigma, and the step next_sigma - sigma, which "
+            "is negative: one of the two has the wrong sign.",
+        ),
+        Mistake(
+            "slopes not divided",
+            lambda x, sigma, next_sigma, clean: heun_step(
+                x, sigma, next_sigma, lambda x, sigma: x - sigma * (x - clean(x, sigma))
+            ),
+            "x - x0 is all the noise in x. The slope is that noise for one unit of sigma: divide the first "
+            "by sigma and the second by next_sigma.",
         ),
     ),
     hints=(
