@@ -68,7 +68,7 @@ def run(
 
 
 def record(found: Experiment) -> None:
-    """Write an experiment and its figure, unless the file holds the same already, and perhaps more.
+    """Write an experiment, and its figure where one is drawn, unless the file holds the same, perhaps more.
 
     A run that finds what an earlier one kept so leaves date, command and load of that one.
     """
@@ -84,5 +84,6 @@ def record(found: Experiment) -> None:
             return
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(asdict(found), indent=1) + "\n")
-    FIGURES.mkdir(exist_ok=True)
-    DRAW[found.name](found).save(FIGURES / f"{found.name}.png")
+    if found.name in DRAW:
+        FIGURES.mkdir(exist_ok=True)
+        DRAW[found.name](found).save(FIGURES / f"{found.name}.png")

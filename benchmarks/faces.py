@@ -34,6 +34,17 @@ def features() -> Lite0Features:
     return Lite0Features()
 
 
+def looked_at() -> dict:
+    """With which network, and of which size, for the settings of an experiment."""
+    network = features()
+    return {
+        "image_size": SIZE,
+        "features": network.name,
+        "feature_weights": network.fingerprint,
+        "resize": network.resize,
+    }
+
+
 def distances(samples: Tensor, reference: ImageSet) -> dict:
     """The figures of samples (N, 3, H, W) in [-1, 1], by name, without density and coverage."""
     values = measured(to_uint8(samples), reference, features()).values

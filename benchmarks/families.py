@@ -33,6 +33,7 @@ from benchmarks.faces import (
     available,
     distances,
     distances_of_copies,
+    looked_at,
     real_distances,
     validation,
 )
@@ -107,7 +108,10 @@ def plans(data: str) -> dict[str, Plan]:
 
 
 def table(rounds: int) -> list[list[str]]:  # noqa: ARG001 (nothing is repeated)
-    found = measure(available())
+    return lines(measure(available()))
+
+
+def lines(found: Experiment) -> list[list[str]]:
     rows = []
     for data in dict.fromkeys(row["data"] for row in found.rows):
         of_data = [row for row in found.rows if row["data"] == data]
@@ -136,12 +140,8 @@ def cells(row: dict) -> list[str]:
 
 def measure(sets: list[str]) -> Experiment:
     how = {"minutes": MINUTES, "first_stage_share": FIRST_STAGE_SHARE, "images": IMAGES, "n": N}
-    how |= {
-        "reference": f"the first {N} valid images",
-        "sampler": "DPMSolverPP2M",
-        "steps": SAMPLING["steps"],
-    }
-    how |= {"spacing": SAMPLING["spacing"], "seed": 0, "sampling_seed": 0, "features": "efficientnet-lite0"}
+    how |= {"reference": f"the first {N} valid images", "seed": 0, "sampling_seed": 0} | looked_at()
+    how |= SAMPLING | {"sampler": "DPMSolverPP2M"}
     best = {data: real_distances(data, N, N) for data in sets}
     points = [(data, family) for data in sets for family in plans(data)]
     about = "Families of generative models on the same images for the same minutes"

@@ -12,6 +12,7 @@ from benchmarks import (
     families,
     following,
     frechet,
+    gan_search,
     guidance_scale,
     latent_against_pixel,
     mechanisms,
@@ -21,7 +22,7 @@ from benchmarks import (
     steps_and_quality,
 )
 from benchmarks.device import ON_GPU
-from benchmarks.experiments import STORED
+from benchmarks.experiments import DRAW, STORED
 from benchmarks.machine import command, load, machine, today, versions
 from ldm_tutorial.classroom.experiments import read
 
@@ -47,6 +48,7 @@ PARTS = {
     "Sampler, steps and quality": steps_and_quality,
     "Compression over training time": compression_over_time,
     "Families of models at equal time": families,
+    "The GAN's settings": gan_search,
 }
 
 
@@ -62,7 +64,8 @@ def main() -> None:
         default=[
             name for name, part in zip(names, PARTS.values(), strict=True) if not hasattr(part, "HOURS")
         ],
-        help="measure these, keep the rest of the file; default: all that does not train for hours",
+        help="measure these, keep the rest of the file; default: all that does not train for hours, of which "
+        "the tables are written from what is stored",
     )
     options = parser.parse_args()
     if ON_GPU:
@@ -72,25 +75,33 @@ def main() -> None:
         for name, (title, part) in zip(names, PARTS.items(), strict=True)
         if name in options.only
     }
+    stored = {
+        title: section(title, part, options, stored=True)
+        for title, part in PARTS.items()
+        if title not in measured and hasattr(part, "HOURS") and (STORED / f"{part.EXPERIMENT}.json").exists()
+    }
     # Read now, not before: another part may have been measured meanwhile.
-    sections = written() | measured | {HEADING: METHOD}
+    sections = written() | measured | stored | {HEADING: METHOD}
     ordered = [HEADING, *(title for title in PARTS if title in sections)]
     text = "\n\n".join(f"## {title}\n\n{sections[title]}" for title in ordered)
     RESULTS.write_text(text.removeprefix("#") + "\n", encoding="utf-8")
     print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
 
 
-def section(title: str, part: ModuleType, options: argparse.Namespace) -> str:
-    """What a part measures, how, and its tables: one for each number of threads where that matters."""
+def section(title: str, part: ModuleType, options: argparse.Namespace, stored: bool = False) -> str:
+    """What a part measures, how, and its tables: one for each number of threads where that matters.
+
+    stored: from the part's experiment as it is in data/experiments, without measuring anything.
+    """
     text, how = [part.__doc__.strip()], described(options.rounds)
     for threads in options.threads if getattr(part, "THREADED", False) else options.threads[:1]:
         torch.set_num_threads(threads)
         print(f"{title}, threads: {threads}", flush=True)
-        rows = part.table(options.rounds)
-        if name := getattr(
-            part, "EXPERIMENT", ""
-        ):  # its file knows how it came about: some may have been kept
-            how = f"{read(STORED / f'{name}.json')}.\n\n![{title}](figures/{name}.png)"
+        name = getattr(part, "EXPERIMENT", "")
+        rows = part.lines(read(STORED / f"{name}.json")) if stored else part.table(options.rounds)
+        if name:  # its file knows how it came about: some may have been kept
+            figure = f"\n\n![{title}](figures/{name}.png)" if name in DRAW else ""
+            how = f"{read(STORED / f'{name}.json')}.{figure}"
         text += [how, f"Threads: {threads}", markdown(part.HEADER, rows)]
         print(text[-1], flush=True)
         how = ""

@@ -199,20 +199,22 @@ def test_families(budget, trained, monkeypatch):
     assert of_families(experiment("families")).png.startswith(b"\x89PNG")
 
 
-def test_the_search_changes_one_thing_at_a_time_then_several(budget, monkeypatch, capsys):
+def test_the_search_changes_one_thing_at_a_time_then_several(budget, monkeypatch):
     from benchmarks import gan_search
 
     asked = []
-    monkeypatch.setattr(gan_search, "searched", lambda *of: asked.append(of) or {"FD-lite0": 1.0})
-    monkeypatch.setattr(gan_search.torch, "set_num_threads", lambda _: None)
-    gan_search.main()
+    figures = {"FD-lite0": 1.0, "KD-lite0": 0.1, "KD-lite0 standard error": 0.01}
+    monkeypatch.setattr(gan_search, "searched", lambda *of: asked.append(of) or {"steps": 9} | figures)
+    monkeypatch.setattr(gan_search, "real_distances", lambda *_: figures)
+    table = gan_search.table(1)
     assert len(set(map(repr, asked))) == len(gan_search.CHANGES) == len(asked), "no two runs are the same"
     assert (gan_search.GANConfig(), gan_search.TRAINING) in asked, "the settings in use were searched"
     (config, training), runs = asked[0], dict(zip(gan_search.CHANGES, asked, strict=True))
     changed = {what: (of[0] != config) + (of[1] != training) for what, of in runs.items()}
     several = {what for what, kinds in changed.items() if kinds > 1}
     assert several == {what for what in runs if "," in what}, "what changes several things is named so"
-    assert capsys.readouterr().out.startswith("first: FD-lite0 1\n")
+    assert all(len(row) == len(gan_search.HEADER) for row in table)
+    assert [row[0] for row in table] == [*gan_search.CHANGES, "real images"]
 
 
 def test_the_plans_name_what_there_is(budget):

@@ -26,6 +26,7 @@ KEYS = {
     "mechanisms": {"mechanism", "checkpoint", "w", "valid", "holdout", *DISTANCES}
     | {"parameters", "forward", "n"},
     "compression_over_time": {"data", "f", "seed", "minutes", "steps", *DISTANCES, "copies", "n"},
+    "gan_search": {"changed", "steps", *DISTANCES, "n"},
     "families": {"data", "family", "parameters", "seconds_an_image", *DISTANCES, "copies", "pictures", "n"},
 }
 OPTIONAL = {"copies", "first_stage_minutes"}  # of what has no first stage

@@ -1,6 +1,7 @@
 """`ldm evaluate`"""
 
 import json
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,6 +92,8 @@ def main(arguments: list[str]) -> None:
     options = parse(Evaluate, "evaluate", arguments)
     at_least("n", options.n)
     at_least("batch-size", options.batch_size)
+    if options.reference_n is not None:
+        at_least("reference-n", options.reference_n, FEWEST)
     accepted = (KLAutoencoder, PlainAutoencoder, CodePrior, LatentDiffusion)
     model = load(options.checkpoint, options.device, accepted, "evaluate")
     name = name_of(options.checkpoint)
@@ -111,6 +114,9 @@ def main(arguments: list[str]) -> None:
         images = open_data(data, split)
         figures, pictures, how = evaluated(model, images, options, with_pictures=network is not None)
         print(f"{name}, {split}: {sentence(figures)}")
+        if network is not None and len(images) < FEWEST:
+            few = f"there are {len(images)} images, and {FEWEST} are needed"
+            print(f"ldm: warning: distances are left out: {few}", file=sys.stderr)
         if pictures is not None and network is not None and len(images) >= FEWEST:
             n = options.reference_n
             reference = images if n is None else open_data(replace(data, limit=n), split)

@@ -12,7 +12,8 @@ def check_comparable(samples: Tensor | ImageSet, reference: Tensor | ImageSet) -
     """(height, width) that the images of both sets have.
 
     Accepted are uint8 0..255 or floats in [-1, 1], as (N, 3, H, W) or as an ImageSet, which holds uint8.
-    Raises ValueError for an empty set, and where sizes, dtypes or ranges differ or are not those.
+    Raises TypeError for anything else, and ValueError for an empty set, and where sizes, dtypes or ranges
+    differ or are not those.
     """
     seen = [described(images, name) for name, images in (("samples", samples), ("reference", reference))]
     (dtype, size, limits), (other_dtype, other_size, other_limits) = seen
@@ -29,17 +30,38 @@ def check_comparable(samples: Tensor | ImageSet, reference: Tensor | ImageSet) -
             fix = f": {RANGES[found]}" if found in RANGES else ""
             wanted = "0..255" if dtype == "uint8" else "[-1, 1]"
             raise ValueError(f"{name} has values in {found}; {dtype} images must be in {wanted}{fix}")
+    check_ranges_agree(samples, reference)
     return size
+
+
+def check_ranges_agree(samples: Tensor | ImageSet, reference: Tensor | ImageSet) -> None:
+    """Raises ValueError where one set of floats has nothing below 0, as if in [0, 1], and the other has."""
+    sets = {"samples": samples, "reference": reference}
+    found = {
+        name: tuple(map(float, torch.aminmax(images)))
+        for name, images in sets.items()
+        if isinstance(images, Tensor) and images.is_floating_point()
+    }
+    for name, (low, high) in found.items():
+        lowest = min(low for low, _ in found.values())
+        if 0 <= low < high and lowest < -0.02:  # a plain set may be all white
+            raise ValueError(
+                f"{name} has values in [{low:.3g}, {high:.3g}], none below 0, and the other set goes down to "
+                f"{lowest:.3g}: if that is [0, 1], take {RANGES['[0, 1]']}"
+            )
 
 
 def described(images: Tensor | ImageSet, name: str) -> tuple[str, tuple[int, int], str]:
     """dtype, (height, width) and range of values."""
+    if not (isinstance(images, Tensor) or hasattr(images, "pixels")):
+        kind = type(images).__name__
+        raise TypeError(f"{name} is of type {kind}; a torch tensor (N, 3, H, W) or an ImageSet is accepted")
     if len(images) == 0:
         raise ValueError(f"{name} has no images; N = 0")
     if not isinstance(images, Tensor):
         height, width = images.pixels([0]).shape[-2:]
         return "uint8", (height, width), "0..255"
-    if images.ndim != 4 or images.shape[1] != 3:
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
         raise ValueError(f"{name} has shape {tuple(images.shape)}; (N, 3, H, W) is accepted")
     dtype = str(images.dtype).removeprefix("torch.")
     if dtype != "uint8" and not images.is_floating_point():

@@ -39,8 +39,8 @@ def compare(
     sampling, names: for the record, how the samples were drawn (sampler, steps, eta, seed ...) and what both
         sets are called.
     Features are kept by content. Warns (FewSamplesWarning), with the bias measured on the reference, where
-    either set has fewer images than there are features. Raises ValueError for sets that can't be compared
-    (`check_comparable`) or have fewer than six images, and for features that are NaN.
+    either set has fewer images than there are features. Raises TypeError or ValueError for sets that can't be
+    compared (`check_comparable`), ValueError for fewer than six images, and for features that are NaN.
     """
     size = check_comparable(samples, reference)
     for name, images in (("samples", samples), ("reference", reference)):
@@ -52,11 +52,12 @@ def compare(
         extract(network, images, parts, batch_size, progress=progress) for images in (samples, reference)
     )
     x, y = check_pair(drawn["pooled"], real["pooled"])
-    values = distances(x, y, network)
+    values, splits = distances(x, y, network), None
     if everything:
+        splits = min(SPLITS, len(x))
         spatial = [Gaussian.fitted(features["spatial"]) for features in (drawn, real)]
         values[network.labels.spatial] = spatial[0].distance(spatial[1])
-        score = inception_score(drawn["logits"], min(SPLITS, len(x)))
+        score = inception_score(drawn["logits"], splits)
         values |= {network.labels.score: score.mean, f"{network.labels.score} std": score.std}
     bias = measured_bias(y, min(len(x), len(y))) if min(len(x), len(y)) < x.shape[1] else None
     measurement = Measurement(
@@ -73,6 +74,7 @@ def compare(
         samples=content_of(samples),
         reference=content_of(reference),
         sampling=dict(sampling or {}),
+        splits=splits,
         bias=bias,
     )
     if bias:

@@ -28,11 +28,13 @@ def extract(
 
     images: an ImageSet, or a tensor (N, 3, H, W), uint8 or floats in [-1, 1], which are rounded to uint8 as
         files are. folder: where features are kept, default in the cache, by the content of the images and the
-        weights of the network; damaged files are computed again.
-    Raises ValueError where there are no images or the network has no such part.
+        weights of the network; damaged files are computed again, and NaN is not kept.
+    Raises ValueError where there are no images or the network has no such part, and for no batch size.
     """
     if len(images) == 0:
         raise ValueError("images is empty; at least one is needed")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; at least 1 is accepted")
     if isinstance(images, Tensor) and images.dtype != torch.uint8:
         images = to_uint8(images)
     folder = cache_folder() / "features" if folder is None else Path(folder)
@@ -43,7 +45,8 @@ def extract(
     if missing:
         found |= computed(network, images, missing, batch_size, progress)
         for part in missing:
-            keep(found[part], files[part])
+            if found[part].isfinite().all():
+                keep(found[part], files[part])
     return {part: found[part] for part in parts}
 
 
@@ -72,7 +75,7 @@ def content_of(images: Tensor | ImageSet) -> str:
     if not isinstance(images, Tensor):
         return images.fingerprint
     digest = hashlib.sha256(str(tuple(images.shape)).encode())
-    digest.update(images.contiguous().cpu().numpy().tobytes())
+    digest.update(images.contiguous().cpu().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -1,15 +1,18 @@
 """What every distance asks of the features it is given."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
 def check_features(features: Tensor, name: str = "features", at_least: int = 2) -> Tensor:
-    """Features (N, d), a tensor or an array, as float64.
+    """Features (N, d), a tensor, an array or a list, as float64.
 
     Raises ValueError for another shape, fewer than `at_least` rows, and values that are not finite.
     """
-    features = torch.as_tensor(features).detach()
+    if not isinstance(features, Tensor):
+        features = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float64))
+    features = features.detach()
     if features.ndim != 2 or features.shape[1] == 0:
         raise ValueError(f"{name} has shape {tuple(features.shape)}; (N, d) is accepted")
     if len(features) < at_least:

@@ -45,8 +45,9 @@ class Gaussian:
     @classmethod
     def known(cls, mean: Tensor, cov: Tensor) -> "Gaussian":
         """From a mean (d,) and a covariance (d, d); ValueError as for `frechet_distance`."""
-        mean, cov = (torch.as_tensor(value).detach().double() for value in (mean, cov))
-        if mean.ndim != 1 or cov.shape != (len(mean), len(mean)):
+        mean, cov = (torch.as_tensor(value, dtype=torch.float64).detach() for value in (mean, cov))
+        cov = cov.reshape(1, 1) if cov.ndim == 0 else cov  # numpy.cov's of a single feature
+        if mean.ndim != 1 or len(mean) == 0 or cov.shape != (len(mean), len(mean)):
             shapes = f"{tuple(mean.shape)} and {tuple(cov.shape)}"
             raise ValueError(f"mean and covariance have shapes {shapes}; (d,) and (d, d) are accepted")
         skew = cov - cov.T

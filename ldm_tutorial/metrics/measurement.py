@@ -21,7 +21,8 @@ class Measurement:
     """Values by name, and what they depend on.
 
     weights, samples, reference: hashes of content. sampling: how the samples were drawn, {} where they were
-    given. bias: of the Frechet distance, where there are fewer samples than features.
+    given. splits: parts over which an Inception score is averaged. bias: of the Frechet distance, where there
+    are fewer samples than features.
     """
 
     values: dict[str, float]
@@ -37,6 +38,7 @@ class Measurement:
     samples: str
     reference: str
     sampling: dict[str, object]
+    splits: int | None = None
     bias: Bias | None = None
     versions: dict[str, str] = field(default_factory=versions)
 
@@ -64,6 +66,8 @@ class Measurement:
                 said.append(f"{name} {value:.4g}" if "D" in name or "S" in name else f"{name} {value:.3f}")
         height, width = self.image_size
         how = [f"N = {self.n} against {self.n_reference}", f"{width}x{height} px", self.network, self.resize]
+        if self.splits:
+            how.append(f"{self.splits} splits")
         drawn = dict(self.sampling)
         if "steps" in drawn:
             how.append(f"{drawn.pop('steps')} {drawn.pop('sampler', 'sampler')} steps")

@@ -98,3 +98,11 @@ def test_the_loss_of_a_model_that_predicts_zero_is_the_power_of_its_target(cours
 def test_too_few_is_one_sentence(course, capsys):
     assert main(["evaluate", "peeps-ldm", "--n", "0"]) == 2
     assert capsys.readouterr().err == "ldm: --n is 0; it must be at least 1\n"
+    assert main(["evaluate", "peeps-ldm", "--reference-n", "3"]) == 2
+    assert capsys.readouterr().err == "ldm: --reference-n is 3; it must be at least 6\n"
+    assert main(["evaluate", "peeps-kl-f4", "--n", "5", "--device", "cpu"]) == 0
+    warned = "ldm: warning: distances are left out: there are 5 images, and 6 are needed\n"
+    assert (
+        capsys.readouterr().err == warned
+        and "distances" not in record("outputs/evaluate/peeps-kl-f4.json")["valid"]
+    )

@@ -3,9 +3,9 @@
 import json
 import warnings
 
-import numpy as np
 import pytest
 import torch
+from means import Means, pictures
 from PIL import Image
 
 from ldm_tutorial.data import open_images, to_float
@@ -13,7 +13,6 @@ from ldm_tutorial.metrics import (
     Features,
     FewSamplesWarning,
     Gaussian,
-    Labels,
     compare,
     distances_by_n,
     extract,
@@ -25,32 +24,10 @@ from ldm_tutorial.metrics import (
 )
 
 
-class Means:
-    """Means of the quarters of a picture: 12 features, and counts of what it was asked."""
-
-    name, resize, fingerprint = "means", "none", "0123456789abcdef"
-    labels = Labels("FD-means", "KD-means", "sFD-means", "IS-means")
-
-    def __init__(self):
-        self.asked = 0
-
-    def __call__(self, images):
-        assert images.dtype == torch.uint8
-        self.asked += len(images)
-        pooled = torch.nn.functional.adaptive_avg_pool2d(images.float(), 2).flatten(1) / 255
-        return Features(pooled, pooled.repeat(1, 2), 20 * pooled)
-
-
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LDM_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "features"
-
-
-def pictures(n, seed=0, size=8, spread=1.0):
-    colours = np.random.default_rng(seed).random((n, 3, 2, 2)) * spread
-    quarters = torch.from_numpy((colours * 255).astype(np.uint8))
-    return quarters.repeat_interleave(size // 2, 2).repeat_interleave(size // 2, 3)
 
 
 def quietly(*arguments, **options):
@@ -67,6 +44,7 @@ def test_the_values_are_those_of_the_functions():
     assert (v["precision"], v["recall"]) == precision_recall(x, y)
     assert v["sFD-means"] == pytest.approx(2 * v["FD-means"], rel=1e-6), "each feature twice"
     assert 0 <= v["coverage"] <= 1 and v["density"] > 0 and 1 <= v["IS-means"] <= 12
+    assert measured.record()["splits"] == 10 and "10 splits" in measured.line(), "the score depends on them"
 
 
 def test_equal_sets_floats_and_image_sets(cache):
@@ -147,35 +125,6 @@ def test_constant_images_are_measured():
     assert floats["FD-means"] == pytest.approx(12), "plain white is 1 in [-1, 1], not in [0, 1]"
 
 
-def test_features_are_kept_by_content(cache):
-    network, images = Means(), pictures(25)
-    first = extract(network, images, progress=False)["pooled"]
-    again = extract(network, images.clone(), progress=False)["pooled"]
-    assert network.asked == 25 and torch.equal(first, again)
-    extract(network, to_float(images), progress=False)
-    assert network.asked == 25, "floats that round to the same pixels are the same images"
-    changed = images.clone()
-    changed[3, 0, 0, 0] += 1
-    extract(network, changed, progress=False)
-    assert network.asked == 50, "one pixel makes another content"
-    extract(network, images, ("pooled", "spatial"), progress=False)
-    assert network.asked == 75, "another part is computed"
-    network.fingerprint = "other"
-    extract(network, images, progress=False)
-    assert network.asked == 100, "other weights, other features"
-
-
-def test_a_damaged_file_is_computed_again_and_a_read_only_disk_does_not_matter(cache, monkeypatch):
-    network, images = Means(), pictures(5)
-    first = extract(network, images, progress=False)["pooled"]
-    (file,) = cache.iterdir()
-    file.write_bytes(b"half")
-    assert torch.equal(extract(network, images, progress=False)["pooled"], first) and network.asked == 10
-    blocked = cache / "file"
-    blocked.write_text("")
-    assert torch.equal(extract(network, images, folder=blocked / "x", progress=False)["pooled"], first)
-
-
 def test_batches_and_order_are_nothing():
     a, b = pictures(23, 1), pictures(30, 2)
     whole = quietly(a, b).values
@@ -183,22 +132,6 @@ def test_batches_and_order_are_nothing():
     assert small == pytest.approx(whole, rel=1e-5)
     with pytest.raises(ValueError, match="images is empty"):
         extract(Means(), a[:0])
-
-
-def test_progress_is_shown(capsys):
-    extract(Means(), pictures(5))
-    assert "5/5" in capsys.readouterr().err
-
-
-def test_a_network_without_logits_is_named():
-    class Plain(Means):
-        fingerprint = "plain"
-
-        def __call__(self, images):
-            return Features(super().__call__(images).pooled)
-
-    with pytest.raises(ValueError, match="means has no spatial features"):
-        quietly(pictures(9), pictures(9), network=Plain(), everything=True)
 
 
 def test_the_bias_falls_with_n_and_the_line_over_its_inverse_finds_the_truth():

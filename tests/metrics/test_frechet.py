@@ -66,6 +66,33 @@ def test_against_the_matrix_root_and_torch_fidelity():
     assert ours == pytest.approx(fid_statistics_to_metric(*pair, False)[KEY_METRIC_FID], rel=1e-5)
 
 
+def test_torchmetrics_on_the_same_features():
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    class AsTheyCome(torch.nn.Module):
+        num_features = 20
+
+        def forward(self, x):
+            return x
+
+    x, y = features(100, 20, 1), features(80, 20, 2)
+    metric = FrechetInceptionDistance(feature=AsTheyCome(), normalize=True)
+    metric.set_dtype(torch.float64)
+    metric.update(x, real=True)
+    metric.update(y, real=False)
+    assert Gaussian.fitted(x).distance(Gaussian.fitted(y)) == pytest.approx(metric.compute().item(), rel=1e-5)
+
+
+def test_features_of_one_number_and_lists():
+    x, y = np.random.default_rng(0).normal(size=(2, 50))
+    one = frechet_distance([x.mean()], np.cov(x), [y.mean()], np.cov(y))
+    expected = (x.mean() - y.mean()) ** 2 + (x.std(ddof=1) - y.std(ddof=1)) ** 2
+    assert one == pytest.approx(expected, rel=1e-10)
+    assert Gaussian.fitted(x[:, None].tolist()).distance(Gaussian.fitted(y[::-1, None])) == pytest.approx(
+        expected, rel=1e-10
+    )
+
+
 def test_more_dimensions_than_a_block_of_the_root_has():
     (m1, c1), (m2, c2) = gaussian(300, 1), gaussian(300, 2, spread=3.0)
     roots = np.sqrt(np.linalg.eigvals(c1.numpy() @ c2.numpy()).astype(complex)).real.sum()

@@ -27,6 +27,14 @@ def test_all_ways_give_the_same_distance(benchmark):
         assert way(*benchmark.moments(a), *benchmark.moments(b)) == pytest.approx(ours, rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::ldm_tutorial.metrics.FewSamplesWarning")
+def test_a_whole_evaluation(benchmark, monkeypatch):
+    monkeypatch.setenv("LDM_CACHE", "must not be used")
+    row = benchmark.evaluation_row(8)
+    assert len(row) == len(benchmark.HEADER) and "8 against 8 images" in row[0] and row[1].endswith(" s")
+    assert not Path("must not be used").exists()
+
+
 def test_a_row_of_rates(benchmark):
     row = benchmark.rates("x", lambda images: images + 1, lambda images: images + 2, "theirs", 2, 4)
     assert len(row) == len(benchmark.HEADER) and row[2].startswith("theirs: ")
