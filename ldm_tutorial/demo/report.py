@@ -16,8 +16,8 @@ COLUMNS = 8
 class Stage:
     """A row of the table. `right` of `judged` attributes that the captions mention are in the pictures.
 
-    distance: of portraits to the validation split, of reconstructions to their originals. Of the faces
-    there is none, as no photographs are bundled.
+    distance: of portraits and faces to the first 200 of the validation split, of reconstructions to their
+    originals.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """`ldm demo`: the figure, the table and what they rest on."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from PIL import Image
 from ldm_tutorial.cli import main
 from ldm_tutorial.data import open_images
 from ldm_tutorial.demo import FACES, Stage, draw_faces, legible, table, watched
+from ldm_tutorial.demo.everything import REFERENCE, distance, distance_of_faces
+from ldm_tutorial.metrics import Lite0Features
 from ldm_tutorial.metrics.kernel import KernelDistance
 from ldm_tutorial.training import load_checkpoint
 
@@ -38,9 +41,28 @@ def test_demo(course, capsys):
         "reconstructions",
     ]
     kernel = [re.search(r"(-?\d\.\d{3}) ± \d\.\d{3}", line) for line in lines[head + 2 : head + 5]]
-    assert kernel[1] is None, "no faces are bundled that a distance could be measured to"
+    assert kernel[1] is None, "beside this model are no features of faces to measure to"
     assert kernel[0] and kernel[2]
     assert lines[-1] == "the figure is in figures/demo.png"
+
+
+CELEBA = Path(__file__).parents[3] / "shared" / "data" / "celeba64"
+BLACK = torch.full((8, 3, 64, 64), -1.0)
+
+
+def test_the_distance_of_faces_is_one_to_faces():
+    network = Lite0Features()
+    assert distance_of_faces(network, BLACK).value > 0.3, "black is nothing like a face"
+    drawn, _ = draw_faces(load_checkpoint("celeba64-ldm"), seed=0, steps=5, guidance_scale=2.0)
+    assert distance_of_faces(network, drawn).value < 0.2 < distance_of_faces(network, BLACK).value
+
+
+def test_the_distance_of_faces_is_that_to_the_photographs():
+    if not CELEBA.is_dir():
+        pytest.skip(f"needs the development images in {CELEBA}")
+    network, faces = Lite0Features(), open_images(CELEBA, "valid", limit=REFERENCE)
+    expected = distance(network, BLACK, faces)
+    assert distance_of_faces(network, BLACK).value == pytest.approx(expected.value, rel=1e-3)
 
 
 def test_a_missing_checkpoint_is_one_sentence(course, monkeypatch, tmp_path, capsys):
