@@ -3,13 +3,15 @@
 Distances over them are called FD-lite0 and KD-lite0: they rank pictures much as FID does, on another scale.
 """
 
+from typing import get_args
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ldm_tutorial.first_stage.perceptual import efficientnet_lite0
 from ldm_tutorial.metrics.network import Features, Labels, check_pixels, fingerprint
-from ldm_tutorial.metrics.resize import resize
+from ldm_tutorial.metrics.resize import Resize, resize
 
 SIZE = 224
 AT_ONCE = 4  # images on a CPU: the maps of more do not fit its cache, and take twice as long
@@ -20,16 +22,20 @@ FOLDED = {"_bn0": "_expand_conv", "_bn1": "_depthwise_conv", "_bn2": "_project_c
 class Lite0Features(nn.Module):
     """uint8 images (B, 3, H, W) to Features: pooled (B, 1280), spatial (B, 1372), logits (B, 1000).
 
-    Images are enlarged as in clean-fid. Channels last and without batch norms, which is faster on a CPU.
-    ModuleNotFoundError, naming the extra, where the packages that bring the network are missing.
+    resize: how images are enlarged, see `resize`; figures compare only where it is the same.
+    Channels last and without batch norms, which is faster on a CPU.
+    Raises ModuleNotFoundError, naming the extra, where the packages that bring the network are missing, and
+    ValueError for another way to resize.
     """
 
     name = "efficientnet-lite0"
     labels = Labels("FD-lite0", "KD-lite0", "sFD-lite0", "IS-lite0")
-    resize = f"clean-fid, {SIZE} px"
 
-    def __init__(self):
+    def __init__(self, resize: Resize = "clean-fid"):
         super().__init__()
+        if resize not in get_args(Resize):
+            raise ValueError(f"resize is {resize!r}; accepted are {', '.join(get_args(Resize))}")
+        self.how, self.resize = resize, f"{resize}, {SIZE} px"
         try:
             network = efficientnet_lite0()
         except ModuleNotFoundError as error:
@@ -50,7 +56,7 @@ class Lite0Features(nn.Module):
 
     def features(self, images: Tensor) -> Features:
         net = self.network
-        x = (resize(images, SIZE, "clean-fid") - 127) / 128
+        x = (resize(images, SIZE, self.how) - 127) / 128
         h = net._swish(net._conv_stem(x.contiguous(memory_format=torch.channels_last)))
         for number, block in enumerate(net._blocks):
             h = block(h)

@@ -1,6 +1,7 @@
 """Feature networks against those of torch-fidelity, torchvision and the packages they come from."""
 
 import hashlib
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from ldm_tutorial.first_stage.perceptual import efficientnet_lite0
 from ldm_tutorial.metrics import InceptionFeatures, Lite0Features
 from ldm_tutorial.metrics import inception_features as inception
-from ldm_tutorial.metrics.resize import resize
+from ldm_tutorial.metrics.resize import Resize, resize
 
 
 def noise(n=2, height=64, width=64, seed=0):
@@ -138,8 +140,6 @@ def lite0():
 
 
 def test_lite0_is_the_packages_network(lite0):
-    from ldm_tutorial.first_stage.perceptual import efficientnet_lite0
-
     images = noise(2)
     ours = lite0(images)
     original = efficientnet_lite0()
@@ -153,8 +153,26 @@ def test_lite0_is_the_packages_network(lite0):
     assert "FID" not in "".join(lite0.labels), "only one network's distance is called that"
 
 
+@pytest.mark.parametrize("how", get_args(Resize))
+def test_lite0_enlarges_as_it_is_told(lite0, how):
+    network, images = Lite0Features(how), noise(2)
+    x = (resize(images, 224, how) - 127) / 128
+    original = efficientnet_lite0()
+    with torch.no_grad():
+        pooled = original.extract_features(x).mean((2, 3))
+    torch.testing.assert_close(network(images).pooled, pooled, atol=2e-5, rtol=1e-4)
+    assert network.resize == f"{how}, 224 px" and (network.fingerprint == lite0.fingerprint) == (
+        how == "clean-fid"
+    )
+
+
+def test_another_way_to_enlarge_is_refused():
+    with pytest.raises(ValueError, match="resize is 'nearest'; accepted are torch-fidelity, clean-fid"):
+        Lite0Features("nearest")
+
+
 def test_features_have_no_batch_mates(lite0):
-    images = noise(3)
+    images = noise(6)
     together = lite0(images)
     alone = torch.cat([lite0(image[None]).pooled for image in images])
     torch.testing.assert_close(together.pooled, alone, atol=1e-5, rtol=1e-4)
