@@ -12,7 +12,9 @@ its training took. Evaluations stop the clock. A minute is one in which the thre
 that began: steps are counted out once, and all seeds make as many, on whatever machine. FD-lite0 is of 500
 samples, DPM-Solver++(2M) in 15 steps, against 1,000 validation images; three seeds of training, mean and
 range. `copies` is FD-lite0 of the first stage's reconstructions of 500 other validation images: diffusion can
-hardly do better than its decoder. Read each column with its floor, `real`, in mind.
+hardly do better than its decoder. `spent` is what the longest training took in the end, its start and its
+checkpoints included. Read each column with its floor, `real`, in mind. For faces there is no first stage of
+f = 2 or 16.
 """
 
 import argparse
@@ -82,6 +84,7 @@ HEADER = [
     "U-Net",
     "steps a minute",
     *(f"FD-lite0 after {minutes:g} min" for minutes in MINUTES),
+    "spent, min",
     "copies",
     "first stage, min",
 ]
@@ -97,12 +100,13 @@ def lines(found: Experiment) -> list[list[str]]:
         of_data = [row for row in found.rows if row["data"] == data]
         rows += [cells([row for row in of_data if row["f"] == f]) for f in FACTORS[data]]
         floor = f"{found.real[data]['FD-lite0']:.0f}"
-        rows.append([data, "real", "", "", "", *([""] * (len(MINUTES) - 1)), floor, "", ""])
+        rows.append([data, "real", "", "", "", *([""] * (len(MINUTES) - 1)), floor, "", "", ""])
     return rows
 
 
 def cells(of_f: list[dict]) -> list[str]:
     first = of_f[0]
+    spent = [row["minutes_spent"] for row in of_f if row["minutes"] == MINUTES[-1]]
     distance = [[row["FD-lite0"] for row in of_f if row["minutes"] == minutes] for minutes in MINUTES]
     return [
         first["data"],
@@ -111,6 +115,7 @@ def cells(of_f: list[dict]) -> list[str]:
         f"{first['parameters'] / 1e6:.1f} M",
         f"{first['steps'] / first['minutes']:.0f}",
         *(f"{statistics.mean(d):.0f} ({min(d):.0f} to {max(d):.0f})" if d else "" for d in distance),
+        f"{min(spent):.1f} to {max(spent):.1f}" if spent else "",
         "" if first["copies"] is None else f"{first['copies']:.0f}",
         "" if first["first_stage_minutes"] is None else str(first["first_stage_minutes"]),
     ]

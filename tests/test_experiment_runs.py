@@ -138,7 +138,7 @@ def test_compression_over_time(budget, trained, monkeypatch):
     assert found.rows == experiment("compression_over_time").rows
     table = study.table(1)
     assert len(trained) == 8 and len(table) == 3
-    assert all(len(row) == 9 for row in table), "five columns, one for each of two times, two"
+    assert all(len(row) == 10 for row in table), "five columns, one for each of two times, three"
     assert over_minutes(found).png.startswith(b"\x89PNG")
 
 
