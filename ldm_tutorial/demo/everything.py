@@ -90,8 +90,9 @@ def run(
         figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
     say("\n" + table(stages))
     say(f"\nattributes: those that the {len(captions)} captions mention, as a classifier reads them off the")
-    say("pictures. KD-lite0: kernel distance in features of EfficientNet-Lite0, 0 for pictures like the real")
-    say("ones, with its standard error; unlike a Frechet distance it has no bias when pictures are few.")
+    say("pictures. KD-lite0: kernel distance in features of EfficientNet-Lite0 to the first")
+    say(f"{REFERENCE} validation images, of reconstructions to their originals: 0 for pictures like the")
+    say("real ones, with its standard error. It has no bias when pictures are few, as Frechet's has.")
     say("So few make rough figures all the same: ldm evaluate peeps-ldm takes 500 captions.")
     say(f"\nthe figure is in {out}")
 
