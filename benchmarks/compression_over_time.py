@@ -106,7 +106,7 @@ def lines(found: Experiment) -> list[list[str]]:
 
 def cells(of_f: list[dict]) -> list[str]:
     first = of_f[0]
-    spent = [row["minutes_spent"] for row in of_f if row["minutes"] == MINUTES[-1]]
+    took = [row["minutes_spent"] for row in of_f if row["minutes"] == MINUTES[-1]]
     distance = [[row["FD-lite0"] for row in of_f if row["minutes"] == minutes] for minutes in MINUTES]
     return [
         first["data"],
@@ -115,7 +115,7 @@ def cells(of_f: list[dict]) -> list[str]:
         f"{first['parameters'] / 1e6:.1f} M",
         f"{first['steps'] / first['minutes']:.0f}",
         *(f"{statistics.mean(d):.0f} ({min(d):.0f} to {max(d):.0f})" if d else "" for d in distance),
-        f"{min(spent):.1f} to {max(spent):.1f}" if spent else "",
+        f"{min(took):.1f} to {max(took):.1f}" if took else "",
         "" if first["copies"] is None else f"{first['copies']:.0f}",
         "" if first["first_stage_minutes"] is None else str(first["first_stage_minutes"]),
     ]

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from benchmarks.budget import encoding_minutes, run_folder, spent, trained_for
 from benchmarks.compression_over_time import recipe_of, stage_minutes
+from benchmarks.drawing import cells as measures
 from benchmarks.experiments import STORED, kept, run
 from benchmarks.faces import (
     IMAGES,
@@ -128,10 +129,7 @@ def cells(row: dict) -> list[str]:
         row["family"],
         str(row.get("first_stage_minutes") or ""),
         f"{row['parameters'] / 1e6:.1f} M" if known else "",
-        f"{row['FD-lite0']:.1f}",
-        f"{row['KD-lite0']:.4f} ± {row['KD-lite0 standard error']:.4f}",
-        f"{row['precision']:.3f}",
-        f"{row['recall']:.3f}",
+        *measures(row, ("FD-lite0", "KD-lite0", "precision", "recall")),
         f"{row['seconds_an_image']:.3g}" if known else "",
         str(row["n"]),
         f"{row['copies']:.1f}" if row.get("copies") else "",

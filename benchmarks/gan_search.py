@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.budget import kept_rate, run_folder, spending, steps_within
+from benchmarks.drawing import cells
 from benchmarks.experiments import kept, run
 from benchmarks.faces import IMAGES, distances, looked_at, real_distances, validation
 from benchmarks.machine import machine
@@ -24,7 +25,8 @@ from ldm_tutorial.training.start import hold, open_data
 
 EXPERIMENT = "gan_search"
 HOURS = 1  # on one core, about
-HEADER = ["changed", "steps", "FD-lite0", "KD-lite0", "N"]
+MEASURES = ("FD-lite0", "KD-lite0")
+HEADER = ["changed", "steps", *MEASURES, "N"]
 MINUTES, N, REFERENCE = 4.0, 500, 1000
 FIRST = {"widths": (256, 128, 64, 32), "batch_size": 16, "learning_rate": 5e-4, "r1_weight": 1.0}
 FIRST |= {"colour": 1.0, "cutout": 1 / 2, "shift": 1 / 8}
@@ -52,16 +54,8 @@ def table(rounds: int) -> list[list[str]]:  # noqa: ARG001 (nothing is repeated)
 
 
 def lines(found: Experiment) -> list[list[str]]:
-    rows = [
-        [row["changed"], str(row["steps"]), f"{row['FD-lite0']:.1f}", kernel_distance_of(row), str(row["n"])]
-        for row in found.rows
-    ]
-    real = found.real
-    return [*rows, ["real images", "", f"{real['FD-lite0']:.1f}", kernel_distance_of(real), str(N)]]
-
-
-def kernel_distance_of(row: dict) -> str:
-    return f"{row['KD-lite0']:.4f} ± {row['KD-lite0 standard error']:.4f}"
+    rows = [[row["changed"], str(row["steps"]), *cells(row, MEASURES), str(row["n"])] for row in found.rows]
+    return [*rows, ["real images", "", *cells(found.real, MEASURES), str(N)]]
 
 
 def measure() -> Experiment:

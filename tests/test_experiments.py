@@ -211,6 +211,12 @@ def test_a_section_says_when_its_experiment_was_made(benchmarks, stored, monkeyp
     part.EXPERIMENT, part.HEADER, part.table = "guidance_scale", ["w"], lambda _: [["3"]]
     monkeypatch.setattr(run, "STORED", stored.parent)
     monkeypatch.setattr(run.torch, "set_num_threads", lambda _: None)
-    text = run.section("Guidance", part, Namespace(rounds=3, threads=[1, 2]))
+    options = Namespace(rounds=3, threads=[1, 2])
+    text = run.section("Guidance", part, options)
     assert "Measured 2026-11-21 by `make bench` on a machine" in text and text.count("| 3 |") == 1
     assert "![Guidance](figures/guidance_scale.png)" in text
+    part.table, part.lines = None, lambda found: [[str(row["w"])] for row in found.rows]
+    again = run.section("Guidance", part, options, stored=True)
+    assert "Measured 2026-11-21 by `make bench`" in again and again.count("| 0.5 |") == 2, (
+        "nothing is measured"
+    )

@@ -14,7 +14,7 @@ from ldm_tutorial.metrics.network import Features, Labels, check_pixels, fingerp
 from ldm_tutorial.metrics.resize import Resize, resize
 
 SIZE = 224
-AT_ONCE = 4  # images on a CPU: the maps of more do not fit its cache, and take twice as long
+AT_ONCE = 4  # images on a CPU: the maps of more do not fit its cache, and take longer
 SPATIAL_BLOCK, SPATIAL_CHANNELS = 10, 7  # of its 14x14 map: 1372 numbers, about as many as are pooled
 FOLDED = {"_bn0": "_expand_conv", "_bn1": "_depthwise_conv", "_bn2": "_project_conv"}
 

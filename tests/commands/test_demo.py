@@ -50,14 +50,19 @@ CELEBA = Path(__file__).parents[3] / "shared" / "data" / "celeba64"
 BLACK = torch.full((8, 3, 64, 64), -1.0)
 
 
-def test_the_distance_of_faces_is_one_to_faces():
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("LDM_CACHE", str(tmp_path))
+
+
+def test_the_distance_of_faces_is_one_to_faces(own_cache):
     network = Lite0Features()
-    assert distance_of_faces(network, BLACK).value > 0.3, "black is nothing like a face"
     drawn, _ = draw_faces(load_checkpoint("celeba64-ldm"), seed=0, steps=5, guidance_scale=2.0)
-    assert distance_of_faces(network, drawn).value < 0.2 < distance_of_faces(network, BLACK).value
+    near, far = (distance_of_faces(network, images).value for images in (drawn, BLACK))
+    assert near < 0.2 and far > 0.3, "black is nothing like a face, and what is drawn is"
 
 
-def test_the_distance_of_faces_is_that_to_the_photographs():
+def test_the_distance_of_faces_is_that_to_the_photographs(own_cache):
     if not CELEBA.is_dir():
         pytest.skip(f"needs the development images in {CELEBA}")
     network, faces = Lite0Features(), open_images(CELEBA, "valid", limit=REFERENCE)

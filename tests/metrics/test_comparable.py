@@ -14,12 +14,10 @@ from ldm_tutorial.metrics import compare
 )
 def test_a_set_with_nothing_below_zero_beside_one_that_has(mistaken):
     reference = to_float(pictures(10))
-    for samples, other, which in (
-        (mistaken(reference), reference, "samples"),
-        (reference, mistaken(reference), ""),
-    ):
-        with pytest.raises(ValueError, match=rf"{which}.* has values in \[.*2 \* images - 1"):
-            compare(samples, other, Means(), progress=False)
+    with pytest.raises(ValueError, match=r"samples has values in \[.*2 \* images - 1"):
+        compare(mistaken(reference), reference, Means(), progress=False)
+    with pytest.raises(ValueError, match=r"reference has values in \[.*2 \* images - 1"):
+        compare(reference, mistaken(reference), Means(), progress=False)
 
 
 def test_what_is_no_set_of_images():

@@ -24,12 +24,6 @@ from ldm_tutorial.metrics import (
 )
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("LDM_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "features"
-
-
 def quietly(*arguments, **options):
     return compare(*arguments, network=options.pop("network", None) or Means(), progress=False, **options)
 

@@ -8,12 +8,6 @@ from ldm_tutorial.data import to_float
 from ldm_tutorial.metrics import Features, compare, extract
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("LDM_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "features"
-
-
 def test_features_are_kept_by_content(cache):
     network, images = Means(), pictures(25)
     first = extract(network, images, progress=False)["pooled"]
